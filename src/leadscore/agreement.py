@@ -1,0 +1,423 @@
+"""The agreement: what marketing and sales settled, as typed settings.
+
+Goes in: the text of ``agreement.toml``. Comes out: a frozen `Agreement`. Unknown keys
+are refused with the allowed list; every default below is one the field knows, and the
+docstring of each section says what it means.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import zoneinfo
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from leadscore.errors import AgreementError
+
+__all__ = [
+    "GRADES",
+    "Agreement",
+    "Attribute",
+    "Criterion",
+    "LabelRule",
+    "Persona",
+    "PointRule",
+    "Points",
+    "parse_agreement",
+]
+
+Grade = Literal["A", "B", "C", "D"]
+GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Hours = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
+Days = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A table of the agreement: frozen, strictly typed, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Conversion(Section):
+    """What converting means, how far we look ahead, and which stages end a lead."""
+
+    stage: str = "opportunity"
+    horizon_days: Days = 90
+    reporting_lag_days: Annotated[int, Field(ge=0)] = 7
+    lost: Names = ("lost",)
+    disqualified: Names = ("disqualified",)
+    recycled: Names = ("recycled",)
+
+
+class Snapshots(Section):
+    """When leads are looked at: every so many days, or at ages after creation."""
+
+    every_days: Days | None = None
+    at_age_hours: Hours = ()
+    max_age_days: Days = 365
+
+    @model_validator(mode="after")
+    def _one_clock(self) -> Self:
+        if self.every_days is not None and self.at_age_hours:
+            msg = "give either every_days or at_age_hours, not both"
+            raise ValueError(msg)
+        if any(hours <= 0 for hours in self.at_age_hours):
+            msg = f"ages must be above zero hours, got {list(self.at_age_hours)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def grid_days(self) -> int | None:
+        """Days between calendar snapshots; None when snapshots stand at ages."""
+        return None if self.at_age_hours else (self.every_days or 14)
+
+
+class ColumnNames(Section):
+    """Their column names by ours, one table each: ``lead_id = "Contact ID"``."""
+
+    leads: dict[str, str] = {}
+    interactions: dict[str, str] = {}
+    outcomes: dict[str, str] = {}
+
+
+class Source(Section):
+    """How the files are written; "auto" is detected, shown, and can be pinned here."""
+
+    separator: Literal["auto", ",", ";", "\t", "|"] = "auto"
+    encoding: Literal["auto", "utf-8", "utf-16", "cp1252"] = "auto"
+    decimal: Literal["auto", ".", ","] = "auto"
+    date_order: Literal["auto", "ymd", "dmy", "mdy"] = "auto"
+    null_words: Names = ("", "NULL", "null", "N/A", "n/a", "#N/A", "NaN", "nan", "-")
+    max_reject_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    data_end: str | None = None
+    columns: ColumnNames = ColumnNames()
+
+
+class Attribute(Section):
+    """One column of leads that may be a feature; ``changes`` needs known_at history."""
+
+    kind: Literal["category", "number", "text_presence", "date"]
+    changes: bool
+    description: str = ""
+
+
+class Engagement(Section):
+    """How interactions fade: decayed engagement, weights by kind (1 when not named)."""
+
+    half_life_days: Annotated[float, Field(gt=0)] = 14.0
+    weights: dict[str, float] = {}
+
+
+class Features(Section):
+    """``deny``: kinds and attributes that never become features.
+
+    It starts with what sales does: a call or a quote happens *because* somebody already
+    believes in the lead, so it would predict the past.
+    """
+
+    deny: Names = (
+        "call",
+        "sales_call",
+        "sales_email",
+        "sales_meeting",
+        "meeting",
+        "quote",
+        "proposal",
+        "owner",
+        "lead_status",
+        "lead_quality",
+    )
+
+
+class Criterion(Section):
+    """One condition of a persona on one attribute: a value list, or a range.
+
+    Ranges are closed at both ends: ``min <= value <= max``.
+    """
+
+    attribute: str
+    any_of: Names = ()
+    min: float | None = None
+    max: float | None = None
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.any_of and self.min is None and self.max is None:
+            msg = f"criterion on {self.attribute!r} needs any_of, min or max"
+            raise ValueError(msg)
+        return self
+
+
+class Persona(Section):
+    """A kind of buyer: the weighted share of criteria that hold is the fit."""
+
+    name: str
+    criteria: Annotated[
+        tuple[Criterion, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    ]
+
+
+class Fit(Section):
+    """Lower edges of the fit grades, on the 0-100 scale; below C is D."""
+
+    A: float = 75.0
+    B: float = 50.0
+    C: float = 25.0
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        if not 100 >= self.A > self.B > self.C > 0:
+            msg = f"edges must fall from A to C, got A={self.A} B={self.B} C={self.C}"
+            raise ValueError(msg)
+        return self
+
+
+class PointRule(Section):
+    """Points for one kind: signed, repeatable, capped, decayed."""
+
+    kind: str
+    points: int
+    cap: Annotated[int, Field(gt=0)] | None = None
+    half_life_days: Annotated[float, Field(gt=0)] | None = None
+
+
+class Points(Section):
+    """The rule-based score: the rules, and a penalty for each full idle period."""
+
+    rules: Annotated[tuple[PointRule, ...], BeforeValidator(_as_tuple)] = (
+        PointRule(kind="whitepaper_download", points=5),
+        PointRule(kind="email_open", points=2, cap=10),
+    )
+    idle_points: Annotated[int, Field(le=0)] = -4
+    idle_days: Days = 30
+
+    @model_validator(mode="after")
+    def _one_rule_a_kind(self) -> Self:
+        kinds = [rule.kind for rule in self.rules]
+        twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+        if twice:
+            msg = f"two rules for the same kind: {', '.join(twice)}"
+            raise ValueError(msg)
+        return self
+
+
+class LabelRule(Section):
+    """When a label is issued: a target precision, or what sales can take a week."""
+
+    precision: Share | None = None
+    capacity_per_week: Annotated[float, Field(gt=0)] | None = None
+    confidence: Share = 0.95
+    min_fit: Grade | None = None
+
+    @model_validator(mode="after")
+    def _one_lever(self) -> Self:
+        if (self.precision is None) == (self.capacity_per_week is None):
+            msg = "give either precision or capacity_per_week"
+            raise ValueError(msg)
+        return self
+
+
+class Labels(Section):
+    """MQL and SQL."""
+
+    MQL: LabelRule = LabelRule(precision=0.15)
+    SQL: LabelRule = LabelRule(precision=0.30, min_fit="B")
+
+    @model_validator(mode="after")
+    def _sql_is_stricter(self) -> Self:
+        mql, sql = self.MQL.precision, self.SQL.precision
+        if mql is not None and sql is not None and sql < mql:
+            msg = f"SQL aims at {sql:.0%}, below MQL's {mql:.0%}; SQL is the stricter"
+            raise ValueError(msg)
+        return self
+
+
+class HandRaise(Section):
+    """Kinds by which a lead asks to be contacted, and how long that counts."""
+
+    kinds: Names = ("demo_request", "contact_request")
+    within_days: Days = 30
+    min_fit: Grade = "C"
+
+
+class Consent(Section):
+    """Flag columns of leads: a lead for whom one is true is never scored."""
+
+    exclude_when_true: Names = ()
+
+
+class Training(Section):
+    """How the recipe is judged and what is held out to set thresholds."""
+
+    seed: int = 0
+    origins: Days = 3
+    test_days: Days | None = None
+    promise_share: Share = 0.25
+    promise_days: Days | None = None
+    min_conversions: Days = 20
+
+
+class Agreement(Section):
+    """The whole agreement; see the sections for the meaning of each key."""
+
+    version: str = "1"
+    time_zone: str = "UTC"
+    conversion: Conversion = Conversion()
+    snapshots: Snapshots = Snapshots()
+    source: Source = Source()
+    attributes: dict[str, Attribute] = {}
+    engagement: Engagement = Engagement()
+    features: Features = Features()
+    personas: Annotated[tuple[Persona, ...], BeforeValidator(_as_tuple)] = ()
+    fit: Fit = Fit()
+    points: Points = Points()
+    labels: Labels = Labels()
+    hand_raise: HandRaise = HandRaise()
+    consent: Consent = Consent()
+    training: Training = Training()
+
+    @model_validator(mode="after")
+    def _names_hold_together(self) -> Self:
+        _check_zone(self.time_zone)
+        _check_criteria(self.personas, self.attributes)
+        denied = sorted(set(self.attributes) & set(self.features.deny))
+        if denied:
+            msg = f"attributes both declared and on the deny-list: {', '.join(denied)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The agreement's time zone."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        msg = f"time_zone {name!r} is not known; write one like 'Europe/Paris'"
+        raise ValueError(msg) from error
+
+
+def _check_criteria(
+    personas: tuple[Persona, ...], attributes: dict[str, Attribute]
+) -> None:
+    for persona in personas:
+        for criterion in persona.criteria:
+            attribute = attributes.get(criterion.attribute)
+            if attribute is None:
+                known = ", ".join(sorted(attributes)) or "none"
+                msg = (
+                    f"persona {persona.name!r} asks for {criterion.attribute!r}, which "
+                    f"[attributes] does not declare (declared: {known})"
+                )
+                raise ValueError(msg)
+            if criterion.any_of and attribute.kind != "category":
+                msg = f"any_of needs a category, {criterion.attribute!r} is not one"
+                raise ValueError(msg)
+            if not criterion.any_of and attribute.kind != "number":
+                msg = f"min and max need a number, {criterion.attribute!r} is not one"
+                raise ValueError(msg)
+
+
+def parse_agreement(text: str, *, name: str = "agreement.toml") -> Agreement:
+    """Return the typed agreement written in ``text``.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    name : str, default="agreement.toml"
+        What to call the file in messages.
+
+    Raises
+    ------
+    AgreementError
+        The text is not TOML, a key is unknown (the message lists the allowed ones), or
+        a value is of the wrong type or out of range. All findings are in one message.
+    """
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{name}: not valid TOML: {error}."
+        raise AgreementError(msg) from error
+    try:
+        return Agreement.model_validate(settings)
+    except ValidationError as error:
+        findings = [_explain(finding, text, name) for finding in error.errors()]
+        raise AgreementError("\n".join(findings)) from error
+
+
+def _explain(finding: Any, text: str, name: str) -> str:
+    """Say one pydantic finding as a sentence with file, line, key and next step."""
+    path = [str(part) for part in finding["loc"]]
+    key = path[-1] if path else ""
+    where = f"{name}{_line_of(key, text)}"
+    place = _section_name(path[:-1])
+    if finding["type"] == "extra_forbidden":
+        allowed = sorted(_allowed(path[:-1]))
+        close = difflib.get_close_matches(key, allowed, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        unknown = f"{where}: unknown key {key!r} in {place}."
+        return f"{unknown}{hint} Allowed: {', '.join(allowed)}."
+    reason = finding["msg"].removeprefix("Value error, ")
+    if finding["type"] == "missing":
+        return f"{where}: {place} lacks the key {key!r}."
+    if finding["type"] == "value_error":
+        return f"{where}: {_section_name(path)}: {reason}."
+    return f"{where}: {key!r} in {place} is {finding['input']!r}. {reason}."
+
+
+def _section_name(path: list[str]) -> str:
+    return f"[{'.'.join(path)}]" if path else "the top level"
+
+
+def _line_of(key: str, text: str) -> str:
+    """Return " line N" of the first line that sets ``key``, or nothing."""
+    pattern = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(key)}\b|{re.escape(key)}\s*=)")
+    if not key:
+        return ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if pattern.search(line):
+            return f" line {number}"
+    return ""
+
+
+def _allowed(path: list[str]) -> list[str]:
+    """Return the keys that the section at ``path`` may hold."""
+    model: Any = Agreement
+    for part in path:
+        if model is not None and part in model.model_fields:
+            model = _section_type(model.model_fields[part].annotation)
+    return [] if model is None else list(model.model_fields)
+
+
+def _section_type(annotation: Any) -> Any:
+    """Return the Section inside an annotation such as tuple[Persona, ...]."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _section_type(argument)
+        if found is not None:
+            return found
+    return None

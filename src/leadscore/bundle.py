@@ -1,0 +1,287 @@
+"""The bundle: one trained model as one self-describing folder.
+
+    models/<model_id>/
+        agreement.toml    as it was read      agreement.json   with every default
+        catalogue.json    columns and words   model.json       calibration, columns
+        classifier.skops  the estimator       policy.json      thresholds, edges
+        metrics.json      the contest         provenance.json  data, code, versions
+        manifest.json     sha256 of each of the above
+
+Goes in: a `Bundle`. Comes out: the same. Nothing is unpickled: the classifier is read
+by skops with the fixed list `TRUSTED_TYPES`, after the digests of all files were
+checked on the very bytes that are then used. A file too many is refused like one that
+is missing or altered. Where there was too little to learn from, ``model`` is None and
+``classifier.skops`` is absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import sklearn
+import skops.io
+
+from leadscore import files
+from leadscore.agreement import Agreement
+from leadscore.calibration import Sigmoid
+from leadscore.errors import InputError, RefusedError
+from leadscore.features import Catalogue
+from leadscore.model import FittedModel
+from leadscore.policy import Threshold
+
+__all__ = [
+    "TRUSTED_TYPES",
+    "Bundle",
+    "current_model",
+    "load_bundle",
+    "save_bundle",
+    "set_current",
+]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CLASSIFIER = "classifier.skops"
+
+# What our candidates are made of and skops does not trust by itself. A type that is not
+# here is refused on loading: the list is never taken from the file.
+TRUSTED_TYPES = (
+    "numpy.dtype",
+    "functools.partial",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with everything that scoring needs.
+
+    Parameters
+    ----------
+    model_id : str
+    agreement : Agreement
+    agreement_text : str
+        The file as marketing and sales wrote it.
+    catalogue : Catalogue
+    model : FittedModel or None
+        None: too little to learn from, points serve alone.
+    typical : dict
+        The typical row, for the reasons.
+    thresholds : dict of str to Threshold
+    engagement_edges : tuple of float
+    metrics, provenance : dict
+        Plain data.
+    """
+
+    model_id: str
+    agreement: Agreement
+    agreement_text: str
+    catalogue: Catalogue
+    model: FittedModel | None
+    typical: dict[str, float | str | None]
+    thresholds: dict[str, Threshold]
+    engagement_edges: tuple[float, float, float]
+    metrics: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def save_bundle(bundle: Bundle, models: Path) -> Path:
+    """Write the bundle as ``models/<model_id>`` and return the folder.
+
+    Raises
+    ------
+    OutputError, StorageError
+        The folder exists or cannot be written; nothing half-written is visible.
+    """
+    contents = _contents(bundle)
+    digests = {
+        name: hashlib.sha256(data).hexdigest() for name, data in contents.items()
+    }
+    manifest = {"format": FORMAT, "model_id": bundle.model_id, "files": digests}
+    folder = models / bundle.model_id
+    with files.new_folder(folder) as building:
+        for name, data in (contents | {MANIFEST: _json(manifest)}).items():
+            files.write_bytes(building / name, data)
+    return folder
+
+
+def load_bundle(models: Path, model_id: str) -> Bundle:
+    """Return a bundle after checking every byte of it.
+
+    Raises
+    ------
+    InputError
+        There is no such model.
+    RefusedError
+        A file is missing, altered or too many; the classifier holds a type that is not
+        trusted; or it was trained with another scikit-learn.
+    """
+    folder = models / model_id
+    contents = _checked_contents(folder, model_id)
+    read = {
+        name.removesuffix(".json"): json.loads(data)
+        for name, data in contents.items()
+        if name.endswith(".json")
+    }
+    agreement_text = contents["agreement.toml"].decode()
+    thresholds = {
+        label: Threshold(**values) for label, values in read["policy"]["labels"].items()
+    }
+    low, middle, high = read["policy"]["engagement_edges"]
+    return Bundle(
+        model_id,
+        Agreement.model_validate_json(contents["agreement.json"]),
+        agreement_text,
+        Catalogue.model_validate_json(contents["catalogue.json"]),
+        _load_model(folder, contents, read),
+        read["model"]["typical"],
+        thresholds,
+        (low, middle, high),
+        read["metrics"],
+        read["provenance"],
+    )
+
+
+def current_model(models: Path) -> str:
+    """Return the id of the model in use.
+
+    Raises
+    ------
+    InputError
+        No model is in use yet.
+    """
+    try:
+        return (models / "current").read_text().strip()
+    except FileNotFoundError as error:
+        msg = (
+            f"{models / 'current'} does not exist: no model is in use. Run `leadscore "
+            "train DATA` first, or name one with --model."
+        )
+        raise InputError(msg) from error
+
+
+def set_current(models: Path, model_id: str) -> None:
+    """Put a model into use: ``models/current`` names it.
+
+    Raises
+    ------
+    InputError, RefusedError
+        The model does not exist or does not pass its checks.
+    """
+    load_bundle(models, model_id)
+    files.write_text(models / "current", f"{model_id}\n")
+
+
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    model = bundle.model
+    described: dict[str, Any] = {"typical": bundle.typical, "name": None}
+    if model is not None:
+        described |= {
+            "name": model.name,
+            "sigmoid": asdict(model.sigmoid),
+            "draws": [[draw.slope, draw.intercept] for draw in model.draws],
+            "columns": model.columns,
+            "grid": model.grid,
+            "settings": model.settings,
+        }
+    policy = {
+        "labels": {name: asdict(t) for name, t in bundle.thresholds.items()},
+        "engagement_edges": bundle.engagement_edges,
+    }
+    contents = {
+        "agreement.toml": bundle.agreement_text.encode(),
+        "agreement.json": bundle.agreement.model_dump_json(indent=2).encode(),
+        "catalogue.json": bundle.catalogue.model_dump_json(indent=2).encode(),
+        "model.json": _json(described),
+        "policy.json": _json(policy),
+        "metrics.json": _json(bundle.metrics),
+        "provenance.json": _json(bundle.provenance),
+    }
+    if model is not None:
+        contents[CLASSIFIER] = skops.io.dumps(model.estimator)
+    return contents
+
+
+def _checked_contents(folder: Path, model_id: str) -> dict[str, bytes]:
+    """Read each file once, and check the bytes that were read."""
+    if not (folder / MANIFEST).is_file():
+        known = sorted(p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}"))
+        msg = (
+            f"{folder} is not a model. Models here: {', '.join(known) or 'none'}. "
+            "Run `leadscore train DATA` to make one."
+        )
+        raise InputError(msg)
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    if manifest.get("format") != FORMAT or manifest.get("model_id") != model_id:
+        msg = (
+            f"{folder / MANIFEST} speaks of model {manifest.get('model_id')!r} in "
+            f"format {manifest.get('format')!r}, expected {model_id!r} in format "
+            f"{FORMAT}. Retrain with this version."
+        )
+        raise RefusedError(msg)
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    odd = sorted(present ^ set(manifest["files"]))
+    if odd:
+        msg = f"{folder}: file missing or too many: {', '.join(odd)}. {_RETRAIN}"
+        raise RefusedError(msg)
+    contents = {name: (folder / name).read_bytes() for name in sorted(present)}
+    for name, data in contents.items():
+        if hashlib.sha256(data).hexdigest() != manifest["files"][name]:
+            msg = f"{folder / name} was altered after training. {_RETRAIN}"
+            raise RefusedError(msg)
+    return contents
+
+
+_RETRAIN = "Restore the folder from a backup, or retrain; it will not be loaded."
+
+
+def _load_model(
+    folder: Path, contents: dict[str, bytes], read: dict[str, Any]
+) -> FittedModel | None:
+    described = read["model"]
+    if described["name"] is None:
+        return None
+    trained_with = read["provenance"]["versions"]["scikit-learn"]
+    if trained_with != sklearn.__version__:
+        msg = (
+            f"{folder.name} was trained with scikit-learn {trained_with}, here is "
+            f"{sklearn.__version__}: its numbers are not sure to be the same. Retrain, "
+            "or install the version of requirements.lock."
+        )
+        raise RefusedError(msg)
+    untrusted = skops.io.get_untrusted_types(data=contents[CLASSIFIER])
+    odd = sorted(set(untrusted) - set(TRUSTED_TYPES))
+    if odd:
+        msg = (
+            f"{folder / CLASSIFIER} holds types that are not trusted: {', '.join(odd)}."
+        )
+        raise RefusedError(msg)
+    return FittedModel(
+        described["name"],
+        skops.io.loads(contents[CLASSIFIER], trusted=list(TRUSTED_TYPES)),
+        Sigmoid(**described["sigmoid"]),
+        [Sigmoid(slope, intercept) for slope, intercept in described["draws"]],
+        tuple(described["columns"]),
+        tuple(described["grid"]),
+        described["settings"],
+    )
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(_plain(content), indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _plain(content: Any) -> Any:
+    """Return the content with nulls where it is not a number: JSON has no NaN."""
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content

@@ -1,0 +1,157 @@
+"""Reasons: which facts moved a lead's probability, up or down, in plain words.
+
+Goes in: rows, a fitted model, a typical row. Comes out: per row the groups of facts
+that matter most. A group's effect is the change in log odds when its columns are
+replaced by those of a typical training row (occlusion): it works for every learner,
+needs no library, and depends on no other row of the batch. It describes the model, not
+a cause.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.calibration import log_odds
+from leadscore.features import Catalogue
+from leadscore.model import FittedModel
+
+__all__ = ["column_groups", "reasons", "typical_row"]
+
+N_REASONS = 3
+MIN_EFFECT = 0.02  # log odds; below that a reason would be noise
+_DERIVED = {"n_prev_30d": "trend", "trend_30d": "trend"}
+
+
+def typical_row(rows: pd.DataFrame) -> dict[str, float | str | None]:
+    """Return the median of each number and the most common of each category.
+
+    Null where null is the most common: a typical lead never asked for a demo.
+    """
+    typical: dict[str, float | str | None] = {}
+    for name in rows:
+        values = rows[name]
+        if values.isna().mean() > 0.5:
+            typical[str(name)] = None
+        elif isinstance(values.dtype, pd.CategoricalDtype):
+            typical[str(name)] = str(values.mode().iloc[0])
+        else:
+            typical[str(name)] = float(values.median())
+    return typical
+
+
+def column_groups(columns: tuple[str, ...], catalogue: Catalogue) -> dict[str, str]:
+    """Return the group of each column: a kind, an attribute, or what it is about."""
+    declared = {column.name: column.group for column in catalogue.columns} | _DERIVED
+    return {name: declared.get(name, name) for name in columns}
+
+
+def reasons(
+    rows: pd.DataFrame,
+    model: FittedModel,
+    typical: dict[str, float | str | None],
+    groups: dict[str, str],
+    words: dict[str, str],
+) -> pd.DataFrame:
+    """Return the strongest reasons of each row, signed, strongest first.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+    model : FittedModel
+    typical : dict
+        From `typical_row`.
+    groups : dict of str to str
+        From `column_groups`.
+    words : dict of str to str
+        Plain description by column.
+
+    Returns
+    -------
+    DataFrame of str of shape (n_rows, 3)
+        ``reason_1, reason_2, reason_3``; null where fewer matter.
+    """
+    names = sorted(set(groups.values()))
+    effects = np.column_stack(
+        [
+            _effect(rows, model, typical, [c for c, g in groups.items() if g == name])
+            for name in names
+        ]
+    )
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :N_REASONS]
+    records = rows.to_dict("records")
+    table = [
+        [
+            _reason(effects[i, j], names[j], records[i], words)
+            if abs(effects[i, j]) >= MIN_EFFECT
+            else None
+            for j in order[i]
+        ]
+        + [None] * (N_REASONS - order.shape[1])
+        for i in range(len(rows))
+    ]
+    columns = [f"reason_{n + 1}" for n in range(N_REASONS)]
+    return pd.DataFrame(table, index=rows.index, columns=columns, dtype="str")
+
+
+def _effect(
+    rows: pd.DataFrame,
+    model: FittedModel,
+    typical: dict[str, float | str | None],
+    columns: list[str],
+) -> np.ndarray:
+    changed = rows.copy()
+    for column in columns:
+        value = typical[column]
+        if isinstance(rows[column].dtype, pd.CategoricalDtype):
+            changed[column] = pd.Categorical(
+                [value] * len(rows), dtype=rows[column].dtype
+            )
+        else:
+            changed[column] = np.nan if value is None else value
+    return log_odds(model.predict(rows)) - log_odds(model.predict(changed))
+
+
+def _reason(
+    effect: float, group: str, row: dict[str, Any], words: dict[str, str]
+) -> str:
+    sign = "+" if effect > 0 else "-"
+    return f"{sign} {_fact(group, row, words)}"
+
+
+def _fact(group: str, row: dict[str, Any], words: dict[str, str]) -> str:
+    """Return what is true of the row in this group, as a few words."""
+    if f"n_{group}_30d" in row:
+        return _kind_fact(group, row)
+    facts = {
+        "activity": lambda: f"{row['n_30d']:.0f} interactions in the last 30 days",
+        "content": lambda: f"{row['n_contents_90d']:.0f} contents in the last 90 days",
+        "dwell": lambda: f"{row['dwell_s_30d']:.0f} s spent in the last 30 days",
+        "recency": lambda: _ago("last interaction", row["days_since_last"]),
+        "rhythm": lambda: f"{row['n_gaps_over_14d']:.0f} silences over 14 days",
+        "trend": lambda: f"{row['trend_30d']:+.0f} interactions against 30 days before",
+    }
+    if group in facts:
+        return facts[group]()
+    value = row[group]
+    described = words.get(group, group.replace("_", " "))
+    if pd.isna(value):
+        return f"{described}: not known"
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{described}: {shown}"
+
+
+def _kind_fact(kind: str, row: dict[str, Any]) -> str:
+    name = kind.replace("_", " ")
+    last = row[f"days_since_last_{kind}"]
+    if pd.isna(last):
+        return f"no {name} ever"
+    return (
+        f"{row[f'n_{kind}_30d']:.0f} {name} in the last 30 days, {_ago('last', last)}"
+    )
+
+
+def _ago(what: str, days: Any) -> str:
+    return f"{what} never" if pd.isna(days) else f"{what} {days:.0f} days ago"

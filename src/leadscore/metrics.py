@@ -1,0 +1,276 @@
+"""Metrics: how good probabilities and rankings were, with intervals by lead.
+
+Goes in: what happened, what was said, and the group (lead or account) of each row.
+Comes out: numbers and tables. Compute here, draw elsewhere. Rows of one lead are not
+independent, so every interval resamples groups, never rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import beta
+from sklearn.isotonic import IsotonicRegression
+
+__all__ = [
+    "Decomposition",
+    "TieRange",
+    "auc",
+    "average_precision",
+    "brier",
+    "brier_decomposition",
+    "group_draws",
+    "intervals",
+    "log_loss",
+    "precision_at",
+    "proportion_interval",
+    "reliability",
+]
+
+_EDGE = 1e-15
+
+
+@dataclass(frozen=True)
+class TieRange:
+    """A value and the range it takes over all orders of tied rows."""
+
+    worst: float
+    expected: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """``score = miscalibration - discrimination + uncertainty``."""
+
+    score: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+
+
+def log_loss(converted: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the log loss of each row: ``-log`` of the probability of what happened."""
+    p = np.clip(probability, _EDGE, 1 - _EDGE)
+    return -np.where(converted == 1, np.log(p), np.log1p(-p))
+
+
+def brier(converted: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the squared error of each row."""
+    return (probability - converted) ** 2
+
+
+def brier_decomposition(
+    converted: np.ndarray, probability: np.ndarray
+) -> Decomposition:
+    """Return the Brier score and its three parts.
+
+    Parameters
+    ----------
+    converted : float array of shape (n,)
+        1.0 or 0.0.
+    probability : float array of shape (n,)
+
+    Notes
+    -----
+    The parts compare with the best monotone recalibration of the same ranking
+    (isotonic regression) and with the base rate: MCB = S(p) - S(recalibrated),
+    DSC = S(base) - S(recalibrated), UNC = S(base).
+
+    References
+    ----------
+    Dimitriadis, Gneiting, Jordan (2021), doi:10.1073/pnas.2016191118.
+    """
+    recalibrated = IsotonicRegression(y_min=0, y_max=1).fit_transform(
+        probability, converted
+    )
+    base = np.full_like(probability, converted.mean())
+    score = brier(converted, probability).mean()
+    best = brier(converted, recalibrated).mean()
+    uncertainty = brier(converted, base).mean()
+    return Decomposition(
+        float(score), float(score - best), float(uncertainty - best), float(uncertainty)
+    )
+
+
+def auc(
+    converted: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the area under the ROC curve, ties counting one half.
+
+    Parameters
+    ----------
+    converted, probability : float arrays of shape (n,)
+    weights : array of shape (n_draws, n), default=None
+        How often each row counts, one draw a line; None: once.
+
+    Returns
+    -------
+    float array of shape (n_draws,)
+        Null where a draw holds one class only.
+    """
+    positive, negative = _class_weights(converted, probability, weights)
+    below = np.cumsum(negative, axis=1) - negative
+    wins = (positive * (below + 0.5 * negative)).sum(axis=1)
+    return _ratio(wins, positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def average_precision(
+    converted: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the mean precision over the conversions, tied rows taken together.
+
+    Parameters and shape of the result as in `auc`.
+    """
+    positive, negative = _class_weights(converted, probability, weights)
+    hits = np.cumsum(positive[:, ::-1], axis=1)
+    taken = hits + np.cumsum(negative[:, ::-1], axis=1)
+    precision = _ratio(hits, taken)
+    gained = (np.nan_to_num(precision) * positive[:, ::-1]).sum(axis=1)
+    return _ratio(gained, positive.sum(axis=1))
+
+
+def precision_at(
+    converted: np.ndarray, probability: np.ndarray, *, n_taken: int
+) -> TieRange:
+    """Return the share that converted among the ``n_taken`` highest.
+
+    Rows tied at the border could be ordered in any way: the range says how much hangs
+    on it.
+    """
+    n_taken = int(np.clip(n_taken, 1, len(converted)))
+    border = np.sort(probability)[::-1][n_taken - 1]
+    above, tied = probability > border, probability == border
+    sure, open_places = converted[above].sum(), n_taken - int(above.sum())
+    hits, n_tied = converted[tied].sum(), int(tied.sum())
+    worst = max(0.0, open_places - (n_tied - hits))
+    best = min(hits, open_places)
+    expected = open_places * hits / n_tied
+    return TieRange(*(float((sure + x) / n_taken) for x in (worst, expected, best)))
+
+
+def reliability(
+    converted: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    *,
+    n_bins: int = 10,
+) -> pd.DataFrame:
+    """Return predicted against observed, by bins of equally many rows.
+
+    Returns
+    -------
+    DataFrame
+        ``predicted, observed, low, high, n_rows, n_groups`` a bin. The interval is the
+        exact 95 % one for as many independent trials as there are groups in the bin:
+        rows of one lead repeat each other.
+    """
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, n_bins + 1)))
+    place = np.clip(np.searchsorted(edges, probability, side="right") - 1, 0, None)
+    rows = []
+    for _, index in pd.Series(np.arange(len(place))).groupby(
+        np.minimum(place, max(len(edges) - 2, 0))
+    ):
+        inside = index.to_numpy()
+        n_groups = len(np.unique(groups[inside]))
+        observed = converted[inside].mean()
+        low, high = proportion_interval(observed * n_groups, n_groups)
+        rows.append(
+            {
+                "predicted": probability[inside].mean(),
+                "observed": observed,
+                "low": low,
+                "high": high,
+                "n_rows": len(inside),
+                "n_groups": n_groups,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def proportion_interval(
+    hits: float, n: float, *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the exact two-sided interval of a share (Clopper and Pearson, 1934)."""
+    if n <= 0:
+        return 0.0, 1.0
+    tail = (1 - confidence) / 2
+    low = 0.0 if hits <= 0 else float(beta.ppf(tail, hits, n - hits + 1))
+    high = 1.0 if hits >= n else float(beta.ppf(1 - tail, hits + 1, n - hits))
+    return low, high
+
+
+def group_draws(
+    groups: np.ndarray, *, n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return how often each row counts in bootstrap draws of whole groups.
+
+    Returns
+    -------
+    int64 array of shape (n_draws, n)
+    """
+    names, inverse = np.unique(groups, return_inverse=True)
+    shares = np.full(len(names), 1 / len(names))
+    return rng.multinomial(len(names), shares, size=n_draws)[:, inverse]
+
+
+def intervals(
+    converted: np.ndarray, probability: np.ndarray, draws: np.ndarray
+) -> dict[str, tuple[float, float, float]]:
+    """Return value, 2.5 % and 97.5 % quantile of the metrics of one candidate.
+
+    Parameters
+    ----------
+    converted, probability : float arrays of shape (n,)
+    draws : array of shape (n_draws, n)
+        From `group_draws`; the same draws for all candidates make them comparable.
+
+    Returns
+    -------
+    dict of str to (value, low, high)
+        ``log_loss, brier, auc, average_precision``.
+    """
+    sized = draws / draws.sum(axis=1, keepdims=True)
+    losses = log_loss(converted, probability)
+    errors = brier(converted, probability)
+    measured = {
+        "log_loss": (losses.mean(), sized @ losses),
+        "brier": (errors.mean(), sized @ errors),
+        "auc": (
+            auc(converted, probability)[0],
+            auc(converted, probability, draws),
+        ),
+        "average_precision": (
+            average_precision(converted, probability)[0],
+            average_precision(converted, probability, draws),
+        ),
+    }
+    return {name: _bounds(float(v), drawn) for name, (v, drawn) in measured.items()}
+
+
+def _bounds(value: float, drawn: np.ndarray) -> tuple[float, float, float]:
+    kept = drawn[~np.isnan(drawn)]
+    if len(kept) == 0:
+        return value, float("nan"), float("nan")
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return value, float(low), float(high)
+
+
+def _class_weights(
+    converted: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of conversions and of others at each distinct probability."""
+    order = np.argsort(probability, kind="stable")
+    starts = np.unique(probability[order], return_index=True)[1]
+    weights = np.ones((1, len(converted))) if weights is None else weights
+    positive = np.add.reduceat((weights * converted)[:, order], starts, axis=1)
+    negative = np.add.reduceat((weights * (1 - converted))[:, order], starts, axis=1)
+    return positive, negative
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return the quotient, null where nothing is divided by nothing."""
+    safe = np.where(denominator > 0, denominator, np.nan)
+    return numerator / safe

@@ -1,0 +1,300 @@
+"""Which (lead, as_of) rows exist, what was known then, and what came of them.
+
+Goes in: leads and outcomes, instants. Comes out: tables of snapshots. The rules of time
+(all instants UTC):
+
+1. A fact is usable at as_of iff ``known_at < as_of``; an instant belongs to the future
+   of itself.
+2. The outcome window is ``[as_of, as_of + horizon)``.
+3. A snapshot is mature iff ``as_of + horizon + reporting lag <= data_end``. An immature
+   one has no outcome: not 0, and an early 1 is left out too.
+4. A lead that converted before as_of, but was known to have done so only later, is
+   neither 0 nor 1 there: it is set aside and counted.
+
+Nothing here asks what time it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.tables import INSTANT
+
+__all__ = [
+    "DAY_US",
+    "ELIGIBLE",
+    "NEVER",
+    "attributes_at",
+    "calendar_grid",
+    "cohort_status",
+    "known_before",
+    "label_snapshots",
+    "microseconds",
+    "snapshots_at",
+    "training_snapshots",
+]
+
+DAY_US = 86_400_000_000
+ELIGIBLE = "eligible"
+NEVER = np.iinfo(np.int64).max  # later than any instant: what never happened
+
+
+def microseconds(instants: Any) -> np.ndarray:
+    """Return instants as int64 microseconds since 1970 UTC; null becomes `NEVER`."""
+    values = pd.Series(instants).astype(INSTANT)
+    counted = values.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    return np.where(values.isna(), NEVER, counted)
+
+
+def known_before(table: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return the rows known strictly before an instant: the world as of then."""
+    return table[table["known_at"] < instant]
+
+
+def calendar_grid(
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    *,
+    every_days: int,
+    zone: zoneinfo.ZoneInfo,
+) -> pd.DatetimeIndex:
+    """Return local midnights every so many days, walking back from ``last``.
+
+    Parameters
+    ----------
+    first, last : Timestamp, UTC
+        Both ends included; the newest as_of is the last local midnight that is not
+        after ``last``.
+    every_days : int
+        Calendar days, so that midnight stays midnight when clocks change.
+    zone : ZoneInfo
+        Where midnight is.
+    """
+    newest = last.tz_convert(zone).date()
+    oldest = first.tz_convert(zone).date()
+    n_steps = max((newest - oldest).days // every_days, 0) if last >= first else -1
+    days = [
+        newest - datetime.timedelta(days=every_days * step)
+        for step in range(n_steps, -1, -1)
+    ]
+    midnights = pd.DatetimeIndex(
+        [datetime.datetime.combine(day, datetime.time(), zone) for day in days],
+        dtype=INSTANT,
+    )
+    return midnights[(midnights >= first) & (midnights <= last)]
+
+
+def training_snapshots(
+    leads: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+    data_end: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return every eligible snapshot that is mature at ``data_end``.
+
+    Returns
+    -------
+    DataFrame
+        ``lead_id, account_id, created_at, as_of``, sorted by as_of, then lead.
+    """
+    newest = data_end - _look_ahead(agreement)
+    firsts = _first_rows(leads)
+    if agreement.snapshots.grid_days is None:
+        pairs = _pairs_at_ages(firsts, agreement.snapshots.at_age_hours)
+    else:
+        grid = calendar_grid(
+            firsts["known_at"].min(),
+            newest,
+            every_days=agreement.snapshots.grid_days,
+            zone=agreement.zone,
+        )
+        pairs = _pairs_on_grid(firsts, grid, agreement.snapshots.max_age_days)
+    pairs = pairs[pairs["as_of"] <= newest]
+    status = cohort_status(pairs, leads, outcomes, agreement)
+    return _sorted(pairs[status == ELIGIBLE])
+
+
+def snapshots_at(
+    leads: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+    as_of: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return one row for each lead known before ``as_of``, with its status then.
+
+    Returns
+    -------
+    DataFrame
+        ``lead_id, account_id, created_at, as_of, status``; the status is ``eligible``
+        or why the lead is out of the cohort.
+    """
+    firsts = _first_rows(leads)
+    pairs = firsts[firsts["known_at"] < as_of].drop(columns="known_at")
+    pairs = _sorted(pairs.assign(as_of=pd.Series(as_of, pairs.index, dtype=INSTANT)))
+    return pairs.assign(status=cohort_status(pairs, leads, outcomes, agreement))
+
+
+def cohort_status(
+    pairs: pd.DataFrame,
+    leads: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+) -> pd.Series:
+    """Say of each (lead, as_of) whether it is in the cohort, as known then.
+
+    Returns
+    -------
+    Series of str, index of ``pairs``
+        ``eligible``, or the first that applies of: ``objects``, ``merged``,
+        ``converted``, ``disqualified``, ``lost``, ``too old``.
+    """
+    conversion = agreement.conversion
+    known = attributes_at(leads, pairs)
+    converted = _first_known(outcomes, conversion.stage).reindex(pairs["lead_id"])
+    is_converted = microseconds(converted) < microseconds(pairs["as_of"])
+    stage = _standing(pairs, outcomes, agreement)
+    age_days = (pairs["as_of"] - pairs["created_at"]) / pd.Timedelta(days=1)
+    objects = np.zeros(len(pairs), dtype=bool)
+    for column in agreement.consent.exclude_when_true:
+        objects |= known[column].fillna(value=False).to_numpy(dtype=bool)
+    reasons = [
+        (objects, "objects"),
+        (known["merged_into"].notna().to_numpy(), "merged"),
+        (is_converted, "converted"),
+        (stage.isin(conversion.disqualified).to_numpy(), "disqualified"),
+        (stage.isin(conversion.lost).to_numpy(), "lost"),
+        ((age_days > agreement.snapshots.max_age_days).to_numpy(), "too old"),
+    ]
+    conditions, words = zip(*reasons, strict=True)
+    status = np.select(list(conditions), list(words), default=ELIGIBLE)
+    return pd.Series(status, index=pairs.index, dtype="str")
+
+
+def attributes_at(leads: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each (lead, as_of), the latest row of leads known before as_of.
+
+    Returns
+    -------
+    DataFrame of shape (n_pairs, ...)
+        The columns of ``leads`` without ids and instants of the row itself, in the
+        order of ``pairs``, index 0..n-1; null where no row was known.
+    """
+    return _latest_before(leads.drop(columns="created_at"), pairs)
+
+
+def label_snapshots(
+    snapshots: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+    data_end: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return the snapshots with what came of them, as known at ``data_end``.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``snapshots`` and ``is_mature`` (bool), ``converted`` (1.0, 0.0,
+        or null) and ``set_aside`` (str: "immature", "converted before, known later",
+        or null).
+    """
+    horizon_us = agreement.conversion.horizon_days * DAY_US
+    of_stage = outcomes["stage"] == agreement.conversion.stage
+    conversions = known_before(outcomes[of_stage], data_end)
+    occurred = conversions.groupby("lead_id")["occurred_at"].min()
+    converted_at = microseconds(occurred.reindex(snapshots["lead_id"]))
+    as_of = microseconds(snapshots["as_of"])
+    is_mature = (snapshots["as_of"] + _look_ahead(agreement) <= data_end).to_numpy()
+    before = converted_at < as_of
+    inside = ~before & (converted_at < as_of + horizon_us)
+    set_aside = np.select(
+        [~is_mature, before], ["immature", "converted before, known later"], default=""
+    )
+    converted = np.where(set_aside == "", inside.astype(np.float64), np.nan)
+    aside = pd.Series(set_aside, index=snapshots.index, dtype="str")
+    return snapshots.assign(
+        is_mature=is_mature, converted=converted, set_aside=aside.mask(aside == "")
+    )
+
+
+def _look_ahead(agreement: Agreement) -> pd.Timedelta:
+    conversion = agreement.conversion
+    return pd.Timedelta(days=conversion.horizon_days + conversion.reporting_lag_days)
+
+
+def _first_rows(leads: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a lead: who, since when, and since when known.
+
+    The account is the first one ever known: it groups leads, it is never a feature.
+    """
+    grouped = leads.sort_values(["lead_id", "known_at"]).groupby("lead_id")
+    columns = ["account_id", "created_at", "known_at"]
+    return grouped[columns].first().reset_index()
+
+
+def _pairs_on_grid(
+    firsts: pd.DataFrame, grid: pd.DatetimeIndex, max_age_days: int
+) -> pd.DataFrame:
+    """Return each lead at each as_of of its life, without a cross join."""
+    oldest = firsts["created_at"] + pd.Timedelta(days=max_age_days)
+    instants = microseconds(grid)
+    begin = np.searchsorted(instants, microseconds(firsts["known_at"]), side="right")
+    end = np.searchsorted(instants, microseconds(oldest), side="right")
+    n_rows = np.maximum(end - begin, 0)
+    pairs = firsts.loc[firsts.index.repeat(n_rows)].drop(columns="known_at")
+    within = np.arange(n_rows.sum()) - np.repeat(np.cumsum(n_rows) - n_rows, n_rows)
+    places = np.repeat(begin, n_rows) + within
+    return pairs.assign(as_of=grid[places]).reset_index(drop=True)
+
+
+def _pairs_at_ages(firsts: pd.DataFrame, hours: tuple[float, ...]) -> pd.DataFrame:
+    ages = [
+        firsts.assign(as_of=firsts["created_at"] + pd.Timedelta(hours=age))
+        for age in hours
+    ]
+    pairs = pd.concat(ages, ignore_index=True).astype({"as_of": INSTANT})
+    return pairs[pairs["known_at"] < pairs["as_of"]].drop(columns="known_at")
+
+
+def _first_known(outcomes: pd.DataFrame, stage: str) -> pd.Series:
+    """Return, by lead, when a stage first became known."""
+    return outcomes[outcomes["stage"] == stage].groupby("lead_id")["known_at"].min()
+
+
+def _standing(
+    pairs: pd.DataFrame, outcomes: pd.DataFrame, agreement: Agreement
+) -> pd.Series:
+    """Return the latest stage known before as_of among those that end or reopen."""
+    conversion = agreement.conversion
+    decisive = {*conversion.lost, *conversion.disqualified, *conversion.recycled}
+    turns = outcomes.loc[
+        outcomes["stage"].isin(decisive),
+        ["lead_id", "known_at", "occurred_at", "stage"],
+    ]
+    turns = turns.sort_values(["known_at", "occurred_at", "stage"])
+    return _latest_before(turns.drop(columns="occurred_at"), pairs)["stage"]
+
+
+def _latest_before(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each pair, its lead's latest row with ``known_at < as_of``."""
+    asked = pairs[["lead_id", "as_of"]].reset_index(drop=True)
+    ordered = asked.reset_index().sort_values(["as_of", "index"], kind="stable")
+    found = pd.merge_asof(
+        ordered,
+        rows.sort_values("known_at", kind="stable"),
+        left_on="as_of",
+        right_on="known_at",
+        by="lead_id",
+        allow_exact_matches=False,
+    )
+    found = found.sort_values("index").set_index("index").rename_axis(None)
+    return found.drop(columns=["lead_id", "as_of", "known_at"])
+
+
+def _sorted(pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs.sort_values(["as_of", "lead_id"]).reset_index(drop=True)

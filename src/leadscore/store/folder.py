@@ -1,0 +1,305 @@
+"""A data folder -> the agreement and the typed tables.
+
+Goes in: a folder with ``agreement.toml``, ``leads``, ``outcomes`` and maybe
+``interactions``, each ``.csv``, ``.csv.gz`` or ``.parquet``. Comes out: `Tables`, in an
+order that does not depend on the files'. Rows that cannot be used are among the
+rejects, each with its reason; too many of them, and nothing comes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from leadscore.agreement import Agreement, parse_agreement
+from leadscore.errors import AgreementError, DataError, InputError
+from leadscore.store.instants import parse_instants
+from leadscore.store.loaded import FACT_END, Loaded
+from leadscore.store.parquet import read_parquet
+from leadscore.store.parse import parse_rows
+from leadscore.store.reader import read_delimited
+from leadscore.store.rejects import Reject, rejects_table
+from leadscore.store.relations import (
+    check_history,
+    relate_interactions,
+    relate_leads,
+    relate_outcomes,
+)
+from leadscore.tables import (
+    INTERACTIONS,
+    LEADS,
+    OUTCOMES,
+    Column,
+    Contract,
+    Kind,
+    Tables,
+)
+
+__all__ = ["read_agreement", "read_tables"]
+
+_AGREEMENT = "agreement.toml"
+_FORMS = (".csv", ".csv.gz", ".parquet")
+_KINDS: dict[str, Kind] = {
+    "category": "text",
+    "text_presence": "text",
+    "number": "number",
+    "date": "instant",
+}
+
+
+def read_agreement(folder: str | Path) -> tuple[Agreement, str]:
+    """Read the agreement of a data folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder that holds ``agreement.toml``.
+
+    Returns
+    -------
+    agreement : Agreement
+    text : str
+        The file as written, to be kept with the model.
+
+    Raises
+    ------
+    InputError
+        The file is missing or is not UTF-8.
+    AgreementError
+        It says something that cannot be.
+    """
+    path = Path(folder) / _AGREEMENT
+    if not path.is_file():
+        msg = (
+            f"{path} is missing. Run `leadscore init {folder}` to draft one from the "
+            "files of the folder."
+        )
+        raise InputError(msg)
+    try:
+        text = _bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        msg = f"{path} is not UTF-8 text ({error.reason}). Save it as UTF-8."
+        raise InputError(msg) from error
+    return parse_agreement(text, name=_AGREEMENT), text
+
+
+def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
+    """Read the tables of a data folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The data folder.
+    agreement : Agreement
+        Column names, attributes, time zone and how the files are written.
+
+    Returns
+    -------
+    Tables
+        Leads by lead and ``known_at``, interactions and outcomes by lead and
+        ``occurred_at`` and then all other columns.
+
+    Raises
+    ------
+    InputError
+        A file is missing, empty or cannot be read.
+    DataError
+        A file breaks its contract, or more rows are set aside than the budget allows;
+        then the exception has the attribute ``rejects``, a table.
+    AgreementError
+        The agreement maps a column that does not exist, or its ``data_end`` cannot be
+        read.
+    """
+    given_end = _given_end(agreement)
+    files = _find(Path(folder))
+    reading = _Reading(agreement)
+    leads = _leads(files["leads"], reading)
+    interactions = _interactions(files.get("interactions"), reading, leads)
+    outcomes = _outcomes(files["outcomes"], reading, leads)
+    latest = _latest(leads, interactions, outcomes)
+    return Tables(
+        leads=leads,
+        interactions=interactions,
+        outcomes=outcomes,
+        data_end=_data_end(given_end, latest, (leads, interactions, outcomes), reading),
+        rejects=rejects_table(reading.rejects),
+        notes=tuple(reading.notes),
+        digests=reading.digests,
+    )
+
+
+@dataclass
+class _Reading:
+    """What the tables share and gather while they are read."""
+
+    agreement: Agreement
+    rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def _leads(path: Path, reading: _Reading) -> pd.DataFrame:
+    contract = LEADS.with_columns(_extra_columns(reading.agreement))
+    leads = _load(path, contract, reading)
+    check_history(leads, reading.agreement)
+    relate_leads(leads)
+    frame = _finish(leads, reading, ["lead_id", "known_at"])
+    if frame.empty:
+        msg = f"{leads.file}: no lead can be used. Export the leads, one row each."
+        raise DataError(msg)
+    return frame
+
+
+def _interactions(
+    path: Path | None, reading: _Reading, leads: pd.DataFrame
+) -> pd.DataFrame:
+    if path is None:
+        reading.notes.append("No interactions file; leads are judged without any.")
+        return _empty(INTERACTIONS)
+    interactions = _load(path, INTERACTIONS, reading)
+    relate_interactions(interactions, leads)
+    return _finish(interactions, reading, _order(INTERACTIONS))
+
+
+def _outcomes(path: Path, reading: _Reading, leads: pd.DataFrame) -> pd.DataFrame:
+    outcomes = _load(path, OUTCOMES, reading)
+    relate_outcomes(outcomes, leads)
+    return _finish(outcomes, reading, _order(OUTCOMES))
+
+
+def _load(path: Path, contract: Contract, reading: _Reading) -> Loaded:
+    """Read one file as typed rows."""
+    data = _bytes(path)
+    reading.digests[path.name] = hashlib.sha256(data).hexdigest()
+    source = reading.agreement.source
+    mapping: Mapping[str, str] = getattr(source.columns, contract.name)
+    if path.suffix == ".parquet":
+        rows = read_parquet(data, file=path.name, contract=contract, mapping=mapping)
+    else:
+        rows = read_delimited(
+            data, file=path.name, contract=contract, mapping=mapping, source=source
+        )
+    return parse_rows(rows, contract, source=source, zone=reading.agreement.zone)
+
+
+def _finish(loaded: Loaded, reading: _Reading, order: list[str]) -> pd.DataFrame:
+    """Check the counts of a table and return it in its own order."""
+    share = reading.agreement.source.max_reject_share
+    counts = loaded.finish(share, reading.rejects)
+    reading.rejects += loaded.rejects
+    reading.notes += [counts, *loaded.notes]
+    frame = loaded.frame.drop(columns=FACT_END)
+    return frame.sort_values(order, ignore_index=True)
+
+
+def _order(contract: Contract) -> list[str]:
+    first = ["lead_id", "occurred_at"]
+    return first + [name for name in contract.names if name not in first]
+
+
+def _extra_columns(agreement: Agreement) -> tuple[Column, ...]:
+    """Return the columns of leads that the agreement declares; all must be there."""
+    declared = {
+        name: Column(name, _KINDS[a.kind], a.description, required=True)
+        for name, a in agreement.attributes.items()
+    }
+    declared |= {
+        name: Column(name, "flag", "never scored when true", required=True)
+        for name in agreement.consent.exclude_when_true
+    }
+    return tuple(c for name, c in declared.items() if name not in LEADS.names)
+
+
+def _empty(contract: Contract) -> pd.DataFrame:
+    types = {"instant": "datetime64[us, UTC]", "number": "float64"}
+    columns = {c.name: types.get(c.kind, "str") for c in contract.columns}
+    return pd.DataFrame({n: pd.Series([], dtype=t) for n, t in columns.items()})
+
+
+def _find(folder: Path) -> dict[str, Path]:
+    """Return the file of each table by name."""
+    if not folder.is_dir():
+        msg = f"{folder} is not a folder. Give the folder that holds the tables."
+        raise InputError(msg)
+    files: dict[str, Path] = {}
+    for contract in (LEADS, INTERACTIONS, OUTCOMES):
+        there = [
+            p for form in _FORMS if (p := folder / f"{contract.name}{form}").is_file()
+        ]
+        if len(there) > 1:
+            names = " and ".join(path.name for path in there)
+            msg = f"{folder} holds {contract.name} twice: {names}. Keep one of them."
+            raise DataError(msg)
+        if there:
+            files[contract.name] = there[0]
+    missing = [name for name in (LEADS.name, OUTCOMES.name) if name not in files]
+    if missing:
+        there_is = (
+            ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+        )
+        msg = (
+            f"{folder} lacks {' and '.join(missing)}. Each is one file named like "
+            f"{missing[0]}.csv, {missing[0]}.csv.gz or {missing[0]}.parquet; there is: "
+            f"{there_is}."
+        )
+        raise InputError(msg)
+    return files
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}. Check its permissions."
+        raise InputError(msg) from error
+
+
+def _given_end(agreement: Agreement) -> pd.Timestamp | None:
+    """Return the data_end of the agreement; a date is the start of that local day."""
+    text = agreement.source.data_end
+    if text is None:
+        return None
+    order = agreement.source.date_order
+    cells = pa.array([text.strip()], pa.large_string())
+    try:
+        found = parse_instants(
+            cells, zone=agreement.zone, order=order, where=_AGREEMENT
+        )
+    except DataError as error:
+        msg = f"{_AGREEMENT}: data_end {text!r} under [source] reads both ways. "
+        raise AgreementError(msg + "Write it like 2025-03-01.") from error
+    if found.bad:
+        msg = f"{_AGREEMENT}: data_end {text!r} under [source] {found.bad[0]}."
+        raise AgreementError(msg)
+    return pd.Timestamp(found.start[0]).tz_localize("UTC")
+
+
+def _latest(*tables: pd.DataFrame) -> pd.Timestamp:
+    return max(table["known_at"].max() for table in tables if len(table))
+
+
+def _data_end(
+    given: pd.Timestamp | None,
+    latest: pd.Timestamp,
+    tables: tuple[pd.DataFrame, ...],
+    reading: _Reading,
+) -> pd.Timestamp:
+    """Return the instant of the export, and note where it comes from."""
+    if given is None:
+        reading.notes.append(
+            f"data_end is not given; the latest known_at was taken, "
+            f"{latest.isoformat()}."
+        )
+        return latest
+    n_later = sum(int((table["known_at"] >= given).sum()) for table in tables)
+    if n_later:
+        reading.notes.append(
+            f"{n_later:,} rows are known at or after data_end, {given.isoformat()}; "
+            "they are kept, and no snapshot sees them."
+        )
+    return given

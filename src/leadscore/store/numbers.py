@@ -1,0 +1,150 @@
+"""Text -> numbers and flags.
+
+Goes in: cells as text. Comes out: float64 or booleans, and why a cell is neither. A
+decimal comma is found from the data of a file; thousands may be grouped by a space, a
+no-break space, a narrow one, or the mark that is not the decimal one. Nulls stay null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from leadscore.errors import DataError
+
+__all__ = ["detect_decimal", "parse_flags", "parse_numbers"]
+
+_SPACES = " \u00a0\u202f"
+_OTHER = {".": ",", ",": "."}
+_FLAGS = dict.fromkeys(("true", "1", "yes", "oui", "vrai"), True) | dict.fromkeys(
+    ("false", "0", "no", "non", "faux"), False
+)
+
+
+def detect_decimal(columns: Sequence[Any], *, separator: str | None, file: str) -> str:
+    """Return the decimal mark of a file, "." or ",".
+
+    Values that read one way only decide: ``1,5`` and ``1.234,56`` are decimal commas,
+    ``0.5`` and ``1,234.56`` decimal points. ``1.234`` is read as a decimal point in a
+    file separated by commas, since such files are written with points.
+
+    Parameters
+    ----------
+    columns : sequence of large_string Array
+        The number columns of the file.
+    separator : str or None
+        The separator of the file; None for a file whose numbers are typed.
+    file : str
+        What to call the file in messages.
+
+    Raises
+    ------
+    DataError
+        The values can be read both ways.
+    """
+    n_sure = {mark: _count(columns, _sure(mark)) for mark in _OTHER}
+    if n_sure["."] != n_sure[","]:
+        return max(n_sure, key=lambda mark: n_sure[mark])
+    unsure = {mark: _first(columns, _unsure(mark)) for mark in _OTHER}
+    seen = [value for value in unsure.values() if value is not None]
+    if not n_sure["."] and (not seen or (separator in {",", None} and not unsure[","])):
+        return "."
+    shown = seen[0] if seen else "1,5 and 1.5 both"
+    msg = (
+        f"{file}: the decimal mark cannot be told from the values ({shown} can be read "
+        'two ways). Write decimal = "." or decimal = "," under [source] in '
+        "agreement.toml."
+    )
+    raise DataError(msg)
+
+
+def _sure(mark: str) -> str:
+    """Return the pattern of numbers in which ``mark`` can only be the decimal mark."""
+    other = _OTHER[mark]
+    return (
+        rf"^[+-]?(?:[\d{_SPACES}]*[{mark}](?:\d{{1,2}}|\d{{4,}})"
+        rf"|0[{mark}]\d+|\d{{4,}}[{mark}]\d+"
+        rf"|\d{{1,3}}(?:[{other}{_SPACES}]\d{{3}})+[{mark}]\d+"
+        rf"|\d{{1,3}}(?:[{other}]\d{{3}}){{2,}})(?:[eE][+-]?\d+)?$"
+    )
+
+
+def _unsure(mark: str) -> str:
+    """Return the pattern of numbers in which ``mark`` decides or groups thousands."""
+    return rf"^[+-]?[1-9]\d{{0,2}}[{mark}]\d{{3}}$"
+
+
+def _count(columns: Sequence[Any], pattern: str) -> int:
+    hits = (pc.sum(pc.match_substring_regex(cells, pattern)) for cells in columns)
+    return sum(hit.as_py() or 0 for hit in hits)
+
+
+def _first(columns: Sequence[Any], pattern: str) -> str | None:
+    for cells in columns:
+        found = pc.filter(cells, pc.match_substring_regex(cells, pattern))
+        if len(found):
+            return str(found[0])
+    return None
+
+
+def parse_numbers(
+    cells: Any, *, decimal: str
+) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
+    """Read a column of text as numbers.
+
+    Parameters
+    ----------
+    cells : large_string Array
+        Trimmed text, nulls where there is nothing.
+    decimal : {".", ","}
+        The decimal mark.
+
+    Returns
+    -------
+    values : ndarray of float64
+        NaN for nulls and bad cells.
+    bad : dict of int to str
+        Why a cell is not a number, by position.
+    """
+    group = _SPACES + _OTHER[decimal]
+    whole = rf"(?:\d+|\d{{1,3}}(?:[{group}]\d{{3}})+)"
+    shape = rf"^[+-]?(?:{whole}(?:[{decimal}]\d*)?|[{decimal}]\d+)(?:[eE][+-]?\d+)?$"
+    fits = pc.fill_null(pc.match_substring_regex(cells, shape), fill_value=False)
+    bare = pc.replace_substring_regex(cells, f"[{group}]", "")
+    texts = pc.replace_substring(bare, decimal, ".").filter(fits).to_pylist()
+    good = fits.to_numpy(zero_copy_only=False)
+    values = np.full(len(cells), np.nan)
+    values[good] = [float(text) for text in texts]
+    given = pc.is_valid(cells).to_numpy(zero_copy_only=False)
+    reason = f"is not a number with the decimal mark '{decimal}'"
+    bad = dict.fromkeys(np.flatnonzero(given & ~good).tolist(), reason)
+    infinite = np.flatnonzero(np.isinf(values)).tolist()
+    values[infinite] = np.nan
+    return values, bad | dict.fromkeys(infinite, "is too large for a number")
+
+
+def parse_flags(cells: Any) -> tuple[npt.NDArray[np.bool_], dict[int, str]]:
+    """Read a column of text as flags; null is False, bad cells too.
+
+    Parameters
+    ----------
+    cells : large_string Array
+        Trimmed text, nulls where there is nothing.
+
+    Returns
+    -------
+    values : ndarray of bool
+    bad : dict of int to str
+        Why a cell is not a flag, by position.
+    """
+    encoded = pc.dictionary_encode(cells)
+    words = [text.casefold() for text in encoded.dictionary.to_pylist()]
+    codes = pc.fill_null(encoded.indices, len(words)).to_numpy(zero_copy_only=False)
+    value = np.array([_FLAGS.get(word, False) for word in words] + [False])
+    known = np.array([word in _FLAGS for word in words] + [True])
+    reason = f"is not a flag; write one of {', '.join(sorted(_FLAGS))}"
+    return value[codes], dict.fromkeys(np.flatnonzero(~known[codes]).tolist(), reason)

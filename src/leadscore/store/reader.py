@@ -1,0 +1,248 @@
+"""Bytes of a delimited file -> rows of text with their line numbers.
+
+Goes in: the bytes, the contract of the table and how the agreement says the file is
+written. Comes out: `Rows`, the cells of each of our columns as text, untouched, and the
+lines that were set aside. Nothing is lost in silence: every physical line is header,
+used, blank or rejected, and that sum is checked on every file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from leadscore.agreement import Source
+from leadscore.errors import DataError
+from leadscore.store.header import match_header, n_recognised
+from leadscore.store.lines import Lines, read_lines, uncompress
+from leadscore.store.rejects import Reject
+from leadscore.store.splitter import Split, split_line, split_rows
+from leadscore.tables import Contract
+
+__all__ = ["Rows", "read_delimited"]
+
+_SEPARATORS = (",", ";", "\t", "|")
+_LINES_TRIED = 50
+_SHOWN = {"\t": "tab"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one file as text.
+
+    Parameters
+    ----------
+    file : str
+        The file's name.
+    cells : dict of str to large_string Array
+        One array a column of ours that the file has; null where the file has no cell.
+    lines : ndarray of int
+        Line number of each row: physical, 1-based, the header is line 1.
+    raw : callable
+        The raw text of the row at a position.
+    rejects : list of Reject
+        Lines that are not rows.
+    notes : list of str
+        What was noticed, in sentences.
+    form : str
+        How the file is written, for the counts: ``separator ',', utf-8``.
+    separator : str or None
+        None where the file has no separator.
+    """
+
+    file: str
+    cells: dict[str, Any]
+    lines: npt.NDArray[np.int64]
+    raw: Callable[[int], str]
+    rejects: list[Reject]
+    notes: list[str]
+    form: str
+    separator: str | None = None
+
+
+@dataclass(frozen=True)
+class _Header:
+    names: list[str]
+    separator: str
+    start: int  # index of its first line
+    n_lines: int
+
+
+def read_delimited(
+    data: bytes,
+    *,
+    file: str,
+    contract: Contract,
+    mapping: Mapping[str, str],
+    source: Source,
+) -> Rows:
+    """Read a csv file, compressed or not.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    file : str
+        What to call it in messages.
+    contract : Contract
+        The columns to look for, by name.
+    mapping : mapping of str to str
+        Their column names by ours.
+    source : Source
+        Pinned encoding and separator, or "auto".
+
+    Raises
+    ------
+    InputError
+        The file is empty, or not text.
+    DataError
+        The header is broken or lacks a column, no separator fits, or the lines do not
+        add up.
+    """
+    plain = uncompress(data, file=file)
+    lines = read_lines(plain, file=file, encoding=source.encoding)
+    header = _read_header(lines, file, contract, mapping, source.separator)
+    positions, extra = match_header(header.names, contract, mapping, file=file)
+    split = split_rows(
+        lines,
+        separator=header.separator,
+        n_cells=len(header.names),
+        start=header.start + header.n_lines,
+    )
+    _set_repeated_headers_aside(split, header.names)
+    _check_conservation(lines, header, split, file)
+    shown = _SHOWN.get(header.separator, f"'{header.separator}'")
+    return Rows(
+        file=file,
+        cells=_cells(split.rows, positions),
+        lines=np.array(split.first, dtype=np.int64) + 1,
+        raw=_raw(lines, split),
+        rejects=[
+            Reject(file, i + 1, None, None, reason, lines.texts[i])
+            for i, reason in split.rejected
+        ],
+        notes=_notes(file, extra, split.n_blank),
+        form=f"separator {shown}, {lines.encoding}",
+        separator=header.separator,
+    )
+
+
+def _notes(file: str, extra: list[str], n_blank: int) -> list[str]:
+    notes = []
+    if extra:
+        names = ", ".join(name.strip() for name in extra)
+        notes.append(f"{file}: columns that nobody asked for were ignored: {names}.")
+    if n_blank:
+        notes.append(f"{file}: {n_blank:,} blank lines were skipped.")
+    return notes
+
+
+def _cells(
+    rows: Sequence[Sequence[str]], positions: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        name: pa.array([row[j] for row in rows], pa.large_string())
+        for name, j in positions.items()
+    }
+
+
+def _raw(lines: Lines, split: Split) -> Callable[[int], str]:
+    first, n_lines = split.first, split.n_lines
+
+    def raw(i: int) -> str:
+        return "\n".join(lines.texts[first[i] : first[i] + n_lines[i]])
+
+    return raw
+
+
+def _read_header(
+    lines: Lines,
+    file: str,
+    contract: Contract,
+    mapping: Mapping[str, str],
+    separator: str,
+) -> _Header:
+    """Return the names in the first line that is not blank."""
+    start = next((i for i, line in enumerate(lines.texts) if line.strip()), 0)
+    tried = _SEPARATORS if separator == "auto" else (separator,)
+    candidates = [
+        (_merit(lines, header, contract, mapping), header)
+        for mark in tried
+        if (header := _header_with(lines, start, mark)) is not None
+    ]
+    best = (
+        max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
+    )
+    if best is None or (len(best.names) == 1 and len(candidates) < len(tried)):
+        reason = lines.unreadable.get(start, "its quotes or its bytes are broken")
+        msg = f"{file}: line {start + 1}, the header, cannot be read: {reason}."
+        raise DataError(msg)
+    if len(best.names) == 1:
+        hint = ", ".join(_SHOWN.get(mark, f"'{mark}'") for mark in tried)
+        msg = (
+            f"{file}: line {start + 1} has one column only, split at {hint}. Save the "
+            "file with one of these between columns, or check separator under [source]."
+        )
+        raise DataError(msg)
+    return best
+
+
+def _header_with(lines: Lines, start: int, separator: str) -> _Header | None:
+    found = split_line(lines, start, separator=separator)
+    if found is None:
+        return None
+    names, n_lines = found
+    if len(names) > 1 and not names[-1].strip():
+        names = names[:-1]  # a trailing separator names no column
+    return _Header(names, separator, start, n_lines)
+
+
+def _merit(
+    lines: Lines, header: _Header, contract: Contract, mapping: Mapping[str, str]
+) -> tuple[int, int, int]:
+    """Rank a separator: names that we know, then lines that agree, then columns."""
+    first = header.start + header.n_lines
+    head = Lines(lines.texts[: first + _LINES_TRIED], lines.unreadable, lines.encoding)
+    split = split_rows(
+        head, separator=header.separator, n_cells=len(header.names), start=first
+    )
+    agreeing = len(split.rows) if len(header.names) > 1 else 0
+    return n_recognised(header.names, contract, mapping), agreeing, len(header.names)
+
+
+def _set_repeated_headers_aside(split: Split, names: list[str]) -> None:
+    """Reject the header where it stands again: two exports, one after the other."""
+    again = {i for i, row in enumerate(split.rows) if row == names}
+    if not again:
+        return
+    reason = "the header stands here again"
+    for i in again:
+        # A header takes one line but for names with line breaks, which none has twice.
+        last = split.first[i] + split.n_lines[i]
+        split.rejected += [(line, reason) for line in range(split.first[i], last)]
+    kept = [i for i in range(len(split.rows)) if i not in again]
+    split.rows = [split.rows[i] for i in kept]
+    split.first = [split.first[i] for i in kept]
+    split.n_lines = [split.n_lines[i] for i in kept]
+
+
+def _check_conservation(lines: Lines, header: _Header, split: Split, file: str) -> None:
+    """Every physical line is header, used, blank or rejected; else nothing is."""
+    parts = {
+        "header": header.n_lines,
+        "used": sum(split.n_lines),
+        "blank": header.start + split.n_blank,
+        "rejected": len({i for i, _ in split.rejected}),
+    }
+    if sum(parts.values()) != len(lines.texts):
+        told = ", ".join(f"{n:,} {part}" for part, n in parts.items())
+        msg = (
+            f"{file}: the lines do not add up: {len(lines.texts):,} in the file, but "
+            f"{told}. This is a fault of the reader; please report it with the file."
+        )
+        raise DataError(msg)

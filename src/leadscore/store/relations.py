@@ -1,0 +1,99 @@
+"""What must hold within leads, and between leads and the other tables.
+
+Goes in: the loaded tables. Comes out: the same, without the rows that break a rule:
+leads with one creation, interactions and outcomes of leads that exist, no outcome from
+before its lead. What cannot be repaired row by row stops the run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.errors import DataError
+from leadscore.store.loaded import FACT_END, Loaded
+
+__all__ = ["check_history", "relate_interactions", "relate_leads", "relate_outcomes"]
+
+Mask = npt.NDArray[np.bool_]
+
+
+def check_history(leads: Loaded, agreement: Agreement) -> None:
+    """Refuse attributes that change where leads do not say when a row was known.
+
+    Raises
+    ------
+    DataError
+        An attribute has ``changes = true`` and leads has no ``known_at``.
+    """
+    changing = sorted(n for n, a in agreement.attributes.items() if a.changes)
+    if changing and not leads.has_known_at:
+        names = ", ".join(changing)
+        msg = (
+            f"{leads.file}: {names} may change (changes = true), but the file has no "
+            "known_at to say when each value was known, so today's value would stand "
+            "in the past. Three ways out: write changes = false if it never changes, "
+            "export one row a change with its known_at, or remove it from [attributes]."
+        )
+        raise DataError(msg)
+
+
+def relate_leads(leads: Loaded) -> None:
+    """Count repeated rows once, and hold every lead to one creation.
+
+    Raises
+    ------
+    DataError
+        Two different rows of a lead are known at the same instant.
+    """
+    leads.count_once()
+    _check_one_row_an_instant(leads)
+    ordered = leads.frame.sort_values(["lead_id", "known_at"])
+    first = ordered.groupby("lead_id")["created_at"].transform("first")
+    differs = (first != ordered["created_at"]).reindex(leads.frame.index)
+    reason = "is not the created_at that the lead's first row has"
+    leads.set_aside(differs.to_numpy(), "created_at", reason)
+
+
+def _check_one_row_an_instant(leads: Loaded) -> None:
+    keys = ["lead_id", "known_at"]
+    twice = leads.frame[leads.frame.duplicated(keys, keep=False)]
+    if twice.empty:
+        return
+    lead, known_at = twice[keys].iloc[0]
+    same = twice[(twice["lead_id"] == lead) & (twice["known_at"] == known_at)]
+    first, second = (leads.line(int(position)) for position in same.index[:2])
+    more = twice.groupby(keys).ngroups - 1
+    others = f" ({more:,} more such cases follow)" if more else ""
+    msg = (
+        f"{leads.file}: lines {first} and {second} hold different rows of lead "
+        f"{lead!r} with the same known_at, {known_at.isoformat()}{others}. Keep one of "
+        "them, or give each its own known_at."
+    )
+    raise DataError(msg)
+
+
+def relate_interactions(interactions: Loaded, leads: pd.DataFrame) -> None:
+    """Set interactions of unknown leads aside, and count repeated ones once."""
+    _set_unknown_aside(interactions, leads)
+    interactions.count_once()
+
+
+def relate_outcomes(outcomes: Loaded, leads: pd.DataFrame) -> None:
+    """Set outcomes of unknown leads aside, and those from before their lead.
+
+    A date without a time is compared by its end: the lead may have been created and
+    have reached a stage on one day.
+    """
+    _set_unknown_aside(outcomes, leads)
+    created = leads.groupby("lead_id")["created_at"].first()
+    of_lead = outcomes.frame["lead_id"].map(created)
+    early = (outcomes.frame[FACT_END] < of_lead).to_numpy(dtype=np.bool_)
+    outcomes.set_aside(early, "occurred_at", "before the lead was created")
+
+
+def _set_unknown_aside(table: Loaded, leads: pd.DataFrame) -> None:
+    known: Mask = table.frame["lead_id"].isin(leads["lead_id"]).to_numpy()
+    table.set_aside(~known, "lead_id", "unknown lead")

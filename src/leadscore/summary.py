@@ -1,0 +1,122 @@
+"""What the terminal shows at the end of a verb: plain lines of at most 80 columns.
+
+Goes in: what a workflow made. Comes out: lines. Nothing is computed or decided here.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leadscore.workflows.score import Scored
+    from leadscore.workflows.train import Trained
+
+__all__ = ["WIDTH", "score_lines", "train_lines"]
+
+WIDTH = 80
+
+
+def train_lines(trained: Trained) -> list[str]:
+    """Return the summary of a training: data, contest, labels, what to do next."""
+    bundle = trained.bundle
+    facts = bundle.provenance
+    lines = [f"model {bundle.model_id}", *_notes(trained.tables.notes)]
+    if facts["n_snapshots"]:
+        lines += _wrapped(
+            f"{facts['n_leads']:,} leads, {facts['n_snapshots']:,} mature snapshots, "
+            f"{facts['n_converted_groups']:,} converted leads (accounts), base rate "
+            f"{facts['base_rate']:.1%}, as_of {facts['first_as_of'][:10]} to "
+            f"{facts['last_as_of'][:10]}"
+        )
+    for reason, count in facts["set_aside"].items():
+        lines += _wrapped(f"set aside: {count:,} snapshots, {reason}")
+    if bundle.metrics:
+        lines += ["", *_contest(bundle.metrics)]
+    lines += ["", *_labels(trained)]
+    if facts["degraded"]:
+        lines += ["", *_wrapped(f"DEGRADED: {facts['degraded']}")]
+    return [*lines, "", *_next_step(trained)]
+
+
+def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
+    """Return the summary of a scoring: how many of what, and who was left out."""
+    scores = scored.scores
+    lines = [f"{len(scores):,} leads scored as of {as_of.isoformat()} into {out}"]
+    lines += _wrapped(f"model {scored.bundle.model_id}")
+    roads = scores["road"].fillna("")
+    counts = scores.groupby(["label", roads]).size()
+    for (label, road), count in counts.items():
+        lines.append(f"  {label:<13}{road:<12}{count:>8,}")
+    for reason, count in scored.left_out.items():
+        lines.append(f"  left out, {reason}: {count:,}")
+    for note in scored.notes:
+        lines += _wrapped(f"note: {note}")
+    if scored.bundle.provenance["degraded"]:
+        lines += _wrapped(f"DEGRADED: {scored.bundle.provenance['degraded']}")
+    return lines
+
+
+def _notes(notes: tuple[str, ...]) -> list[str]:
+    return [line for note in notes for line in _wrapped(f"- {note}", indent="  ")]
+
+
+def _wrapped(text: str, *, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent) or [""]
+
+
+def _contest(contest: dict[str, Any]) -> list[str]:
+    periods = contest["periods"]
+    n_test = sum(period["n_test"] for period in periods)
+    head = (
+        f"judged on {n_test:,} later snapshots from {len(periods)} past origins, "
+        f"{periods[0]['origin'][:10]} to {periods[-1]['end'][:10]}:"
+    )
+    table = [
+        f"{'':<10}{'log loss':<19}{'AUC':<17}{'avg precision':<17}{'lift 10%':>8}",
+        *(_candidate(row, contest["winner"]) for row in contest["candidates"]),
+    ]
+    return [*_wrapped(head), *table, "* ships; intervals: 95 %, by lead or account"]
+
+
+def _candidate(row: dict[str, Any], winner: str) -> str:
+    mark = "*" if row["name"] == winner else " "
+    loss, auc, precision = (
+        f"{value:.3f} [{low:.3f} {high:.3f}]"
+        for value, low, high in (row["log_loss"], row["auc"], row["average_precision"])
+    )
+    auc = auc.replace("0.", ".")
+    precision = precision.replace("0.", ".")
+    return (
+        f"{row['name']:<9}{mark}{loss:<20}{auc:<17}{precision:<17}"
+        f"{row['lift_top_tenth']:>6.1f}"
+    )
+
+
+def _labels(trained: Trained) -> list[str]:
+    thresholds = trained.bundle.thresholds
+    lines = []
+    for label in ("SQL", "MQL"):
+        if label in thresholds:
+            threshold = thresholds[label]
+            at = (
+                "not issued by probability"
+                if threshold.probability is None
+                else f"from {threshold.probability:.1%}"
+            )
+            lines += _wrapped(f"{label} {at}: {threshold.because}", indent="  ")
+    return lines or ["no label is issued by probability"]
+
+
+def _next_step(trained: Trained) -> list[str]:
+    model_id = trained.bundle.model_id
+    if not trained.is_new:
+        first = f"nothing to do: {trained.folder} has the same data, agreement and code"
+    else:
+        first = f"written to {trained.folder}"
+    if trained.is_in_use:
+        return [first, "it is the model in use"]
+    return [first, f"to put it into use: leadscore promote {model_id}"]

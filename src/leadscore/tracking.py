@@ -1,0 +1,85 @@
+"""Tracking: one run a training in MLflow. The only module that imports mlflow.
+
+Goes in: a name, facts and figures. Comes out: a run that holds them. No rows and no
+personal data ever come here. The store is an embedded SQLite file below the models, or
+the server that ``MLFLOW_TRACKING_URI`` names.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from leadscore import files
+
+__all__ = ["log_run"]
+
+EXPERIMENT = "Lead scoring"
+
+
+def log_run(
+    name: str, facts: dict[str, str], figures: dict[str, float], models: Path
+) -> str:
+    """Log one run and return where, or why it was not logged.
+
+    A training is finished before it is logged: a store that does not answer costs the
+    run its log, never its bundle.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    facts : dict of str to str
+        Logged as tags.
+    figures : dict of str to float
+        Logged as metrics.
+    models : Path
+        The embedded store is ``models/mlflow.db``.
+    """
+    # Before the import: mlflow reads it when it is loaded.
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    import mlflow
+    import sqlalchemy.exc
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or _embedded(models)
+    try:
+        # Two first runs at once would both create the tables of the store.
+        with files.lock(models / "mlflow.lock", wait_s=60):
+            run_id = _log(mlflow, uri, name, facts, figures, models)
+    except (mlflow.MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        return f"not logged, {uri} did not take it: {str(error).splitlines()[0]}"
+    return f"run {run_id} in {uri}"
+
+
+def _embedded(models: Path) -> str:
+    return f"sqlite:///{(models / 'mlflow.db').resolve()}"
+
+
+def _log(
+    mlflow: Any,
+    uri: str,
+    name: str,
+    facts: dict[str, str],
+    figures: dict[str, float],
+    models: Path,
+) -> str:
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        # Absolute: the working directory of a later run must not matter.
+        artifacts = (models / "mlartifacts").resolve().as_uri()
+        location = artifacts if uri.startswith("sqlite") else None
+        experiment_id = client.create_experiment(EXPERIMENT, location)
+    else:
+        experiment_id = experiment.experiment_id
+    run = client.create_run(experiment_id, run_name=name, tags=facts)
+    metrics = [
+        mlflow.entities.Metric(key, value, run.info.start_time, 0)
+        for key, value in figures.items()
+    ]
+    client.log_batch(run.info.run_id, metrics=metrics)
+    client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)

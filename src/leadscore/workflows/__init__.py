@@ -1,0 +1,1 @@
+"""Workflows: one straight-line recipe a verb, the only composers."""

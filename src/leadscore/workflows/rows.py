@@ -1,0 +1,98 @@
+"""From snapshots to rows: the one path that training and scoring share.
+
+Goes in: tables, snapshots, a catalogue, an agreement. Comes out: for each snapshot its
+features, its points rule by rule, and its persona fit, all as known then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.features import Catalogue, build_features
+from leadscore.persona import missing_attributes, persona_fit
+from leadscore.points import point_parts
+from leadscore.snapshots import attributes_at
+from leadscore.tables import Tables
+
+__all__ = ["Rows", "build_rows"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything known about some snapshots; all frames share one index 0..n-1.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        As given.
+    features : DataFrame
+        What a model may take, ``points`` and ``persona_fit`` among it.
+    parts : DataFrame of int64
+        Points, rule by rule.
+    persona : DataFrame
+        ``persona, persona_fit, fit_grade, missing``.
+    raised : DataFrame
+        ``raised_kind, raised_days``: the last time a lead asked to be contacted.
+    """
+
+    snapshots: pd.DataFrame
+    features: pd.DataFrame
+    parts: pd.DataFrame
+    persona: pd.DataFrame
+    raised: pd.DataFrame
+
+
+def build_rows(
+    tables: Tables, snapshots: pd.DataFrame, catalogue: Catalogue, agreement: Agreement
+) -> Rows:
+    """Return the rows of some snapshots, in the order given.
+
+    Parameters
+    ----------
+    tables : Tables
+    snapshots : DataFrame
+        ``lead_id, created_at, as_of`` and whatever else; it is passed on.
+    catalogue : Catalogue
+        From training; scoring never declares its own.
+    agreement : Agreement
+    """
+    snapshots = snapshots.reset_index(drop=True)
+    features = build_features(
+        tables.leads, tables.interactions, snapshots, catalogue, agreement
+    )
+    known = attributes_at(tables.leads, snapshots)
+    persona = persona_fit(known, agreement.personas, agreement.fit)
+    persona["missing"] = missing_attributes(known, agreement.personas)
+    parts = point_parts(features, agreement.points)
+    features["persona_fit"] = persona["persona_fit"]
+    features["points"] = parts.sum(axis=1).astype("float64")
+    return Rows(snapshots, features, parts, persona, _raised(features, agreement))
+
+
+def _raised(features: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+    """Return by what, and how many days ago, each lead last asked to be contacted."""
+    kinds = [
+        kind
+        for kind in agreement.hand_raise.kinds
+        if kind not in agreement.features.deny
+    ]
+    if not kinds:
+        nothing = pd.Series(None, features.index, dtype="str")
+        return pd.DataFrame({"raised_kind": nothing, "raised_days": np.nan})
+    days = features[[f"days_since_last_{kind}" for kind in kinds]].to_numpy()
+    latest = np.argmin(np.where(np.isnan(days), np.inf, days), axis=1)
+    raised_days = days[np.arange(len(days)), latest]
+    words = pd.Series(
+        np.array(kinds, dtype=object)[latest], features.index, dtype="str"
+    )
+    return pd.DataFrame(
+        {
+            "raised_kind": words.mask(np.isnan(raised_days)),
+            "raised_days": raised_days,
+        },
+        index=features.index,
+    )

@@ -1,0 +1,315 @@
+"""Train: from a data folder to a bundle, judged on later time.
+
+The recipe, straight down: read, place snapshots, say what came of them, build rows, let
+the candidates compete over past origins, fit the best on all leads but the held-out
+ones, set thresholds on those, write the bundle, log one run.
+
+With too little to learn from, the points serve alone, and the bundle says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.bundle import (
+    Bundle,
+    current_model,
+    load_bundle,
+    save_bundle,
+    set_current,
+)
+from leadscore.errors import DataError, InputError
+from leadscore.explain import typical_row
+from leadscore.features import declare_catalogue
+from leadscore.model import FittedModel, fit_model
+from leadscore.periods import groups_of, held_out
+from leadscore.policy import Threshold, choose_thresholds, engagement_edges
+from leadscore.snapshots import label_snapshots, training_snapshots
+from leadscore.store import read_agreement, read_tables
+from leadscore.tables import Tables
+from leadscore.workflows.backtest import Contest, n_converted_groups, run_contest
+from leadscore.workflows.rows import Rows, build_rows
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training made.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : Path
+        Where the bundle lies.
+    is_new : bool
+        False: the same data, agreement and code had been trained before.
+    is_in_use : bool
+        Whether ``models/current`` names it.
+    tables : Tables
+        What was read, with its notes and rejects.
+    """
+
+    bundle: Bundle
+    folder: Path
+    is_new: bool
+    is_in_use: bool
+    tables: Tables
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether the recipe could not be judged, or no probability can be given."""
+        return bool(self.bundle.provenance["degraded"])
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What could be learned: all of it, the points alone, or nothing."""
+
+    model: FittedModel | None
+    thresholds: dict[str, Threshold]
+    contest: Contest | None
+    degraded: str
+
+
+def train(data: Path, models: Path) -> Trained:
+    """Train a model from a data folder.
+
+    Parameters
+    ----------
+    data : Path
+        With leads, outcomes, interactions (optional) and ``agreement.toml``.
+    models : Path
+        Where bundles lie; the first one is put into use.
+
+    Raises
+    ------
+    InputError, AgreementError, DataError, OutputError, StorageError
+        Each with a sentence that says what to do next.
+    """
+    agreement, agreement_text = read_agreement(data)
+    tables = read_tables(data, agreement)
+    model_id = _model_id(agreement, tables)
+    try:
+        bundle = load_bundle(models, model_id)
+        return _finish(bundle, models, tables, is_new=False)
+    except InputError:
+        bundle = _learn_bundle(model_id, tables, agreement, agreement_text)
+    save_bundle(bundle, models)
+    return _finish(bundle, models, tables, is_new=True)
+
+
+def _finish(bundle: Bundle, models: Path, tables: Tables, *, is_new: bool) -> Trained:
+    try:
+        in_use = current_model(models)
+    except InputError:
+        set_current(models, bundle.model_id)
+        in_use = bundle.model_id
+    folder = models / bundle.model_id
+    return Trained(bundle, folder, is_new, in_use == bundle.model_id, tables)
+
+
+def _learn_bundle(
+    model_id: str, tables: Tables, agreement: Agreement, agreement_text: str
+) -> Bundle:
+    _check_stage(tables, agreement)
+    catalogue = declare_catalogue(agreement, tables.leads, tables.interactions)
+    snapshots = training_snapshots(
+        tables.leads, tables.outcomes, agreement, tables.data_end
+    )
+    labelled = label_snapshots(snapshots, tables.outcomes, agreement, tables.data_end)
+    rows = build_rows(
+        tables, labelled[labelled["converted"].notna()], catalogue, agreement
+    )
+    learned = _learn(rows, tables, agreement)
+    return Bundle(
+        model_id,
+        agreement,
+        agreement_text,
+        catalogue,
+        learned.model,
+        typical_row(rows.features),
+        learned.thresholds,
+        engagement_edges(rows.features["engagement"].to_numpy()),
+        learned.contest.as_dict() if learned.contest else {},
+        _provenance(learned, rows, labelled, tables, agreement),
+    )
+
+
+def _learn(rows: Rows, tables: Tables, agreement: Agreement) -> _Learned:
+    converted = rows.snapshots["converted"].to_numpy()
+    groups = groups_of(rows.snapshots)
+    n_converted = n_converted_groups(converted, groups)
+    if n_converted == 0:
+        return _Learned(None, {}, None, _why_nothing(rows, tables, agreement))
+    if converted.all():
+        msg = (
+            f"every one of the {len(converted)} mature snapshots converted. Check that "
+            f"conversion.stage {agreement.conversion.stage!r} is not one that every "
+            "lead reaches, and that leads who did not convert are in leads."
+        )
+        raise DataError(msg)
+    contest = None
+    if n_converted >= agreement.training.min_conversions:
+        contest = run_contest(rows, tables.outcomes, agreement)
+    if contest is None:
+        model = _fit("points", rows, converted, groups, agreement)
+        return _Learned(model, {}, None, _why_points(n_converted, agreement))
+    return _ship(contest, rows, agreement)
+
+
+def _ship(contest: Contest, rows: Rows, agreement: Agreement) -> _Learned:
+    """Fit the winner on all leads but the held-out ones; set thresholds on those."""
+    training = agreement.training
+    converted = rows.snapshots["converted"].to_numpy()
+    groups = groups_of(rows.snapshots)
+    kept_out = held_out(groups, share=training.promise_share, seed=training.seed)
+    fit = np.flatnonzero(~kept_out)
+    if len(np.unique(converted[fit])) < 2:
+        why = "all conversions fell into the held-out leads; the points serve alone."
+        model = _fit("points", rows, converted, groups, agreement)
+        return _Learned(model, {}, contest, why)
+    model = _fit(contest.winner, rows, converted, groups, agreement, places=fit)
+    days = training.promise_days or agreement.conversion.horizon_days
+    as_of = rows.snapshots["as_of"]
+    is_newest = (as_of > as_of.max() - pd.Timedelta(days=days)).to_numpy()
+    places = np.flatnonzero(kept_out & is_newest)
+    leads = rows.snapshots["lead_id"]
+    thresholds = choose_thresholds(
+        rows.snapshots.iloc[places].assign(
+            probability=model.predict(rows.features.iloc[places]),
+            fit_grade=rows.persona["fit_grade"].iloc[places],
+        ),
+        model.grid,
+        agreement,
+        weeks=days / 7,
+        share=leads[places].nunique() / max(leads[is_newest].nunique(), 1),
+    )
+    return _Learned(model, thresholds, contest, "")
+
+
+def _fit(
+    name: str,
+    rows: Rows,
+    converted: np.ndarray,
+    groups: np.ndarray,
+    agreement: Agreement,
+    *,
+    places: np.ndarray | None = None,
+) -> FittedModel:
+    places = np.arange(len(converted)) if places is None else places
+    return fit_model(
+        name,
+        rows.features.iloc[places].reset_index(drop=True),
+        converted[places],
+        groups[places],
+        seed=agreement.training.seed,
+    )
+
+
+def _check_stage(tables: Tables, agreement: Agreement) -> None:
+    stages = sorted(tables.outcomes["stage"].unique())
+    if stages and agreement.conversion.stage not in stages:
+        msg = (
+            f"no outcome has the stage {agreement.conversion.stage!r} that the "
+            f"agreement calls the conversion; stages in the data: "
+            f"{', '.join(stages)}. Set conversion.stage in agreement.toml to one of them."
+        )
+        raise DataError(msg)
+
+
+def _why_nothing(rows: Rows, tables: Tables, agreement: Agreement) -> str:
+    conversion = agreement.conversion
+    if len(rows.snapshots) == 0:
+        days = conversion.horizon_days + conversion.reporting_lag_days
+        first = tables.leads["known_at"].min() + pd.Timedelta(days=days)
+        return (
+            f"no snapshot is mature: the data ends on {tables.data_end.date()}, and a "
+            f"horizon of {conversion.horizon_days} days and a lag of "
+            f"{conversion.reporting_lag_days} end after {first.date()} at the "
+            "earliest. The points serve alone; train again with newer data, or with a "
+            "shorter horizon."
+        )
+    return (
+        f"none of {rows.snapshots['lead_id'].nunique()} leads with a mature snapshot "
+        f"reached {conversion.stage!r} within {conversion.horizon_days} days. The "
+        "points serve alone; train again when some have."
+    )
+
+
+def _why_points(n_converted: int, agreement: Agreement) -> str:
+    needed = agreement.training.min_conversions
+    if n_converted < needed:
+        return (
+            f"{n_converted} converted leads (accounts) are mature, at least {needed} "
+            "are needed to learn from behaviour. The calibrated points serve alone, "
+            "and no label is issued by probability; train again when there are more."
+        )
+    return (
+        f"{n_converted} converted leads (accounts) are mature, but no past origin has "
+        f"{needed} of them before it and outcomes of both kinds after it. The "
+        "calibrated points serve alone, and no label is issued by probability; train "
+        "again with a longer history, or set training.test_days or conversion.horizon_days lower."
+    )
+
+
+def _model_id(agreement: Agreement, tables: Tables) -> str:
+    """Return a name that says until when the data goes and is unique to the inputs."""
+    digest = hashlib.sha256(agreement.model_dump_json().encode())
+    for name in sorted(tables.digests):
+        digest.update(f"{name} {tables.digests[name]}\n".encode())
+    digest.update(_code_digest().encode())
+    return f"{tables.data_end:%Y-%m-%d}-{digest.hexdigest()[:8]}"
+
+
+def _code_digest() -> str:
+    """Return a digest of this package's source: other code may be another model."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+_LIBRARIES = ("leadscore", "numpy", "pandas", "scikit-learn", "numba", "skops")
+
+
+def _provenance(
+    learned: _Learned,
+    rows: Rows,
+    labelled: pd.DataFrame,
+    tables: Tables,
+    agreement: Agreement,
+) -> dict[str, Any]:
+    as_of = rows.snapshots["as_of"]
+    groups = groups_of(rows.snapshots)
+    converted = rows.snapshots["converted"].to_numpy()
+    return {
+        "degraded": learned.degraded,
+        "data_end": tables.data_end.isoformat(),
+        "data_digests": tables.digests,
+        "code_digest": _code_digest(),
+        "agreement_version": agreement.version,
+        "first_as_of": None if as_of.empty else as_of.min().isoformat(),
+        "last_as_of": None if as_of.empty else as_of.max().isoformat(),
+        "n_snapshots": len(rows.snapshots),
+        "n_leads": int(rows.snapshots["lead_id"].nunique()),
+        "n_groups": len(np.unique(groups)),
+        "n_converted_groups": n_converted_groups(converted, groups),
+        "base_rate": float(converted.mean()) if len(converted) else None,
+        "set_aside": labelled["set_aside"].value_counts().sort_index().to_dict(),
+        "n_rejects": len(tables.rejects),
+        "notes": list(tables.notes),
+        "seed": agreement.training.seed,
+        "versions": {name: version(name) for name in _LIBRARIES}
+        | {"python": platform.python_version()},
+    }
