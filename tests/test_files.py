@@ -98,6 +98,28 @@ def test_the_fault_loop_reaches_every_call_of_a_write(tmp_path):
     assert 5 <= count[0] < 11
 
 
+def test_content_is_synced_before_the_rename_and_the_folder_after_it(
+    tmp_path, monkeypatch
+):
+    seen = []
+
+    def recording(name, real):
+        def call(*args, **kwargs):
+            seen.append(name)
+            return real(*args, **kwargs)
+
+        return call
+
+    for name in ("fsync", "replace", "rename"):
+        monkeypatch.setattr(os, name, recording(name, getattr(os, name)))
+    write_bytes(tmp_path / "a.txt", b"x")
+    assert seen == ["fsync", "replace", "fsync"]
+    seen.clear()
+    with new_folder(tmp_path / "model") as folder:
+        (folder / "a.txt").write_text("x")
+    assert seen == ["fsync", "fsync", "rename", "fsync"]
+
+
 def test_a_disk_that_fills_while_writing_keeps_the_old_file(tmp_path, monkeypatch):
     write_text(tmp_path / "a.txt", "old")
     monkeypatch.setattr("tempfile.mkstemp", _into_dev_full(tmp_path))

@@ -262,7 +262,7 @@ def test_french_thousands_are_read(value, cents, space):
     ],
 )
 def test_the_decimal_mark_is_found(values, separator, expected):
-    found = detect_decimal([cells(*values)], separator=separator, file="f.csv")
+    found = detect_decimal({"x": cells(*values)}, separator=separator, file="f.csv")
     assert found == expected
 
 
@@ -272,7 +272,7 @@ def test_the_decimal_mark_is_found(values, separator, expected):
 )
 def test_a_decimal_mark_that_stays_ambiguous_stops_and_asks(values, separator):
     with pytest.raises(DataError, match=r"f\.csv: the decimal mark .*Write decimal ="):
-        detect_decimal([cells(*values)], separator=separator, file="f.csv")
+        detect_decimal({"x": cells(*values)}, separator=separator, file="f.csv")
 
 
 def test_flags_are_read_in_two_languages():

@@ -276,6 +276,17 @@ def test_unclosed_quotes_do_not_swallow_the_good_rows_between_them():
     assert [line for line, _ in rejected(rows)] == [2, 103]
 
 
+def test_a_reader_that_loses_a_line_refuses_the_file(monkeypatch):
+    def losing(lines, **options):
+        split = split_rows(lines, **options)
+        del split.rows[-1:], split.first[-1:], split.n_lines[-1:]
+        return split
+
+    monkeypatch.setattr("leadscore.store.reader.split_rows", losing)
+    with pytest.raises(DataError, match="the lines do not add up: 3 in the file, but"):
+        read(HEADER + "L1,a,b\nL2,a,b\n")
+
+
 CELL = st.text(st.characters(exclude_characters="\0\r", codec="utf-8"), max_size=8)
 
 

@@ -306,13 +306,15 @@ def test_an_outcome_from_before_its_lead_is_set_aside(folder):
     write(
         folder,
         outcomes=OUTCOMES_CSV
-        + "L2,lost,2025-01-02T09:59:59Z\nL2,lost,2025-01-02\nL2,lost,2025-01-01\n",
+        + "L2,lost,2025-01-02T09:59:59Z\nL2,lost,2025-01-02\nL2,lost,2025-01-01\n"
+        + "L2,reached,2025-01-02T10:00Z\n",
     )
     tables = read(folder)
     assert [(row[1], row[4]) for row in reasons(tables)] == [
         (3, "before the lead was created"),
         (5, "before the lead was created"),
     ]
+    assert tables.outcomes["stage"].tolist() == ["opportunity", "lost", "reached"]
     assert str(tables.outcomes["known_at"][1]) == "2025-01-02 23:59:59.999999+00:00"
 
 
@@ -326,6 +328,25 @@ def test_a_declared_attribute_must_be_there(folder):
     message = refusal(folder, toml)
     assert message.startswith("leads.csv: missing columns: size.")
     assert "(size) must not be declared under [attributes]" in message
+
+
+def test_a_declared_attribute_of_our_own_name_must_be_there_too(folder):
+    toml = '[attributes.account_id]\nkind = "category"\nchanges = false\n'
+    assert "missing columns: account_id" in refusal(folder, toml)
+
+
+def test_a_table_that_loses_a_row_is_refused(folder, monkeypatch):
+    monkeypatch.setattr("leadscore.store.loaded.Loaded.n_read", 99)
+    assert "the rows do not add up: 99 read, 3 used, 0 set aside" in refusal(folder)
+
+
+def test_an_ambiguous_date_names_its_line_and_value(folder):
+    write(folder, outcomes="lead_id,stage,occurred_at\nL1,lost,03/04/2025\n")
+    message = refusal(folder)
+    assert message.startswith(
+        'outcomes.csv: column "occurred_at": day and month cannot be told apart '
+        "(line 2: '03/04/2025' reads both ways;"
+    )
 
 
 def test_a_consent_column_must_be_there_and_is_a_flag(folder):
@@ -405,6 +426,7 @@ def test_data_end_is_read_as_other_instants(folder, text, expected):
 
 
 def test_rows_known_after_data_end_are_kept_and_counted(folder):
+    # One row at the very instant, one after it.
     tables = read(folder, '[source]\ndata_end = "2025-02-01T10:00Z"\n')
     assert len(tables.leads) == 3
     assert tables.notes[-1].startswith("2 rows are known at or after data_end, 2025-02")

@@ -152,7 +152,7 @@ def cohort_status(
     -------
     Series of str, index of ``pairs``
         ``eligible``, or the first that applies of: ``objects``, ``merged``,
-        ``converted``, ``disqualified``, ``lost``, ``too old``.
+        ``converted``, ``too old``, ``disqualified``, ``lost``.
     """
     conversion = agreement.conversion
     known = attributes_at(leads, pairs)
@@ -167,9 +167,9 @@ def cohort_status(
         (objects, "objects"),
         (known["merged_into"].notna().to_numpy(), "merged"),
         (is_converted, "converted"),
+        ((age_days > agreement.snapshots.max_age_days).to_numpy(), "too old"),
         (stage.isin(conversion.disqualified).to_numpy(), "disqualified"),
         (stage.isin(conversion.lost).to_numpy(), "lost"),
-        ((age_days > agreement.snapshots.max_age_days).to_numpy(), "too old"),
     ]
     conditions, words = zip(*reasons, strict=True)
     status = np.select(list(conditions), list(words), default=ELIGIBLE)

@@ -40,9 +40,11 @@ def log_run(
     """
     # Before the import: mlflow reads it when it is loaded.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     import mlflow
     import sqlalchemy.exc
+
+    # After the import, which sets the level itself: tables being created is no news.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     uri = os.environ.get("MLFLOW_TRACKING_URI") or _embedded(models)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -144,8 +144,7 @@ class _Reading:
 
 
 def _leads(path: Path, reading: _Reading) -> pd.DataFrame:
-    contract = LEADS.with_columns(_extra_columns(reading.agreement))
-    leads = _load(path, contract, reading)
+    leads = _load(path, _leads_contract(reading.agreement), reading)
     check_history(leads, reading.agreement)
     relate_leads(leads)
     frame = _finish(leads, reading, ["lead_id", "known_at"])
@@ -202,8 +201,8 @@ def _order(contract: Contract) -> list[str]:
     return first + [name for name in contract.names if name not in first]
 
 
-def _extra_columns(agreement: Agreement) -> tuple[Column, ...]:
-    """Return the columns of leads that the agreement declares; all must be there."""
+def _leads_contract(agreement: Agreement) -> Contract:
+    """Return leads with the columns that the agreement declares; all must be there."""
     declared = {
         name: Column(name, _KINDS[a.kind], a.description, required=True)
         for name, a in agreement.attributes.items()
@@ -212,7 +211,12 @@ def _extra_columns(agreement: Agreement) -> tuple[Column, ...]:
         name: Column(name, "flag", "never scored when true", required=True)
         for name in agreement.consent.exclude_when_true
     }
-    return tuple(c for name, c in declared.items() if name not in LEADS.names)
+    own = tuple(
+        replace(column, required=column.required or column.name in declared)
+        for column in LEADS.columns
+    )
+    extra = tuple(c for name, c in declared.items() if name not in LEADS.names)
+    return Contract(LEADS.name, own + extra)
 
 
 def _empty(contract: Contract) -> pd.DataFrame:

@@ -75,7 +75,12 @@ class _Parts:
 
 
 def parse_instants(
-    cells: Any, *, zone: zoneinfo.ZoneInfo, order: str = "auto", where: str
+    cells: Any,
+    *,
+    zone: zoneinfo.ZoneInfo,
+    where: str,
+    order: str = "auto",
+    lines: Ints | None = None,
 ) -> Instants:
     """Read a column of text as instants.
 
@@ -85,10 +90,12 @@ def parse_instants(
         Trimmed text, nulls where there is nothing.
     zone : ZoneInfo
         The zone of text without an offset.
-    order : {"auto", "ymd", "dmy", "mdy"}
-        The order of dates without the year first; "auto" asks the data.
     where : str
         What to call the column in messages: ``leads.csv: column "created_at"``.
+    order : {"auto", "ymd", "dmy", "mdy"}
+        The order of dates without the year first; "auto" asks the data.
+    lines : ndarray of int, optional
+        Line numbers, for the messages.
 
     Raises
     ------
@@ -96,7 +103,7 @@ def parse_instants(
         Day and month cannot be told apart in any value of the column.
     """
     parts = _parts(cells)
-    chosen = _order(parts, order, where)
+    chosen = _order(parts, order, where, lines)
     bad = _Reasons()
     day = _days(parts, chosen, order, bad)
     clock = _clock(parts, bad)
@@ -156,7 +163,7 @@ def _integers(digits: Any) -> Ints:
     return numbers
 
 
-def _order(parts: _Parts, order: str, where: str) -> str | None:
+def _order(parts: _Parts, order: str, where: str, lines: Ints | None) -> str | None:
     """Return dmy or mdy, from the agreement or from the values that decide."""
     asked = parts.matched & ~parts.year_first
     if not asked.any():
@@ -168,11 +175,12 @@ def _order(parts: _Parts, order: str, where: str) -> str | None:
     n_mdy = int(((second > 12) & (second <= 31) & (first <= 12)).sum())
     if n_dmy == n_mdy and (n_dmy or (first != second).any()):
         i = int(np.flatnonzero(asked)[np.argmax(first != second)])
-        shown = f"{parts.text['a'][i]}{parts.text['s'][i]}{parts.text['b'][i]}"
+        shown = "".join(str(parts.text[name][i]) for name in "asbtc")
+        at = "" if lines is None else f"line {lines[i]}: "
         msg = (
-            f"{where}: day and month cannot be told apart ({shown}... reads both ways, "
-            f"{n_dmy} values say day first, {n_mdy} month first). Write date_order = "
-            '"dmy" or date_order = "mdy" under [source] in agreement.toml.'
+            f"{where}: day and month cannot be told apart ({at}{shown!r} reads both "
+            f"ways; {n_dmy} values say day first, {n_mdy} month first). Write "
+            'date_order = "dmy" or date_order = "mdy" under [source] in agreement.toml.'
         )
         raise DataError(msg)
     return "mdy" if n_mdy > n_dmy else "dmy"

@@ -7,7 +7,7 @@ no-break space, a narrow one, or the mark that is not the decimal one. Nulls sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,9 @@ _FLAGS = dict.fromkeys(("true", "1", "yes", "oui", "vrai"), True) | dict.fromkey
 )
 
 
-def detect_decimal(columns: Sequence[Any], *, separator: str | None, file: str) -> str:
+def detect_decimal(
+    columns: Mapping[str, Any], *, separator: str | None, file: str
+) -> str:
     """Return the decimal mark of a file, "." or ",".
 
     Values that read one way only decide: ``1,5`` and ``1.234,56`` are decimal commas,
@@ -34,8 +36,8 @@ def detect_decimal(columns: Sequence[Any], *, separator: str | None, file: str) 
 
     Parameters
     ----------
-    columns : sequence of large_string Array
-        The number columns of the file.
+    columns : mapping of str to large_string Array
+        The number columns of the file, by name.
     separator : str or None
         The separator of the file; None for a file whose numbers are typed.
     file : str
@@ -53,7 +55,7 @@ def detect_decimal(columns: Sequence[Any], *, separator: str | None, file: str) 
     seen = [value for value in unsure.values() if value is not None]
     if not n_sure["."] and (not seen or (separator in {",", None} and not unsure[","])):
         return "."
-    shown = seen[0] if seen else "1,5 and 1.5 both"
+    shown = seen[0] if seen else "values with a comma and as many with a point"
     msg = (
         f"{file}: the decimal mark cannot be told from the values ({shown} can be read "
         'two ways). Write decimal = "." or decimal = "," under [source] in '
@@ -78,16 +80,17 @@ def _unsure(mark: str) -> str:
     return rf"^[+-]?[1-9]\d{{0,2}}[{mark}]\d{{3}}$"
 
 
-def _count(columns: Sequence[Any], pattern: str) -> int:
-    hits = (pc.sum(pc.match_substring_regex(cells, pattern)) for cells in columns)
+def _count(columns: Mapping[str, Any], pattern: str) -> int:
+    hits = [pc.sum(pc.match_substring_regex(c, pattern)) for c in columns.values()]
     return sum(hit.as_py() or 0 for hit in hits)
 
 
-def _first(columns: Sequence[Any], pattern: str) -> str | None:
-    for cells in columns:
+def _first(columns: Mapping[str, Any], pattern: str) -> str | None:
+    """Return the first value that fits, with its column, for the message."""
+    for name, cells in columns.items():
         found = pc.filter(cells, pc.match_substring_regex(cells, pattern))
         if len(found):
-            return str(found[0])
+            return f'column "{name}": {str(found[0])!r}'
     return None
 
 

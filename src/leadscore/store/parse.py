@@ -103,7 +103,9 @@ def _start(
     }
     decimal: str = source.decimal
     if decimal == "auto":
-        numbers = [cells[c.name] for c in contract.columns if c.kind == "number"]
+        numbers = {
+            c.name: cells[c.name] for c in contract.columns if c.kind == "number"
+        }
         decimal = detect_decimal(numbers, separator=rows.separator, file=rows.file)
     return _Parsing(rows, source, zone, cells, decimal)
 
@@ -184,6 +186,7 @@ def _instants(
         zone=parsing.zone,
         order=parsing.source.date_order,
         where=f'{parsing.rows.file}: column "{name}"',
+        lines=parsing.rows.lines,
     )
     parsing.instants[name] = found
     if found.order in {"dmy", "mdy"}:

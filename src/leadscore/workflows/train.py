@@ -221,8 +221,8 @@ def _check_stage(tables: Tables, agreement: Agreement) -> None:
     if stages and agreement.conversion.stage not in stages:
         msg = (
             f"no outcome has the stage {agreement.conversion.stage!r} that the "
-            f"agreement calls the conversion; stages in the data: "
-            f"{', '.join(stages)}. Set conversion.stage in agreement.toml to one of them."
+            f"agreement calls the conversion; stages in the data: {', '.join(stages)}. "
+            "Set conversion.stage in agreement.toml to one of them."
         )
         raise DataError(msg)
 
@@ -258,7 +258,8 @@ def _why_points(n_converted: int, agreement: Agreement) -> str:
         f"{n_converted} converted leads (accounts) are mature, but no past origin has "
         f"{needed} of them before it and outcomes of both kinds after it. The "
         "calibrated points serve alone, and no label is issued by probability; train "
-        "again with a longer history, or set training.test_days or conversion.horizon_days lower."
+        "again with a longer history, or set training.test_days or "
+        "conversion.horizon_days lower."
     )
 
 
