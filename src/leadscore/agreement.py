@@ -303,6 +303,10 @@ class Agreement(Section):
         if denied:
             msg = f"attributes both declared and on the deny-list: {', '.join(denied)}"
             raise ValueError(msg)
+        asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))
+        if asked:
+            msg = f"consent columns cannot be attributes too: {', '.join(asked)}"
+            raise ValueError(msg)
         return self
 
     @property

@@ -16,6 +16,11 @@ step. Exit code 1 is reserved for bugs: an exception that is not in this tree.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "EXIT_DEGRADED",
     "EXIT_OK",
@@ -53,9 +58,13 @@ class AgreementError(LeadscoreError):
 
 
 class DataError(LeadscoreError):
-    """The tables break their contract, or more rows than the budget allows do."""
+    """The tables break their contract, or more rows than the budget allows do.
+
+    ``rejects`` holds the rows that were set aside until then, or None.
+    """
 
     exit_code = 65
+    rejects: pd.DataFrame | None = None
 
 
 class InputError(LeadscoreError):

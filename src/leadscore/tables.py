@@ -26,6 +26,7 @@ __all__ = [
     "SCORE_COLUMNS",
     "Column",
     "Contract",
+    "Kind",
     "Tables",
 ]
 

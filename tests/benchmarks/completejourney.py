@@ -166,9 +166,7 @@ def _purchases(source: Path) -> pd.DataFrame:
         {
             "household_id": lines["household_id"],
             "occurred_at": stamped.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "kind": is_discounted.map(
-                {True: "purchase_discounted", False: "purchase"}
-            ),
+            "kind": is_discounted.map({True: "purchase_discounted", False: "purchase"}),
             "content": lines["product_id"],
         }
     )

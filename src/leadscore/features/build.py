@@ -122,7 +122,7 @@ def behaviour(
 
 def compile_plan(catalogue: Catalogue, *, n_contents: int) -> Plan:
     """Turn the declared columns into the kernel's arrays."""
-    kinds = {kind: code for code, kind in enumerate([*catalogue.kinds, OTHER])}
+    kinds = {kind: code for code, kind in enumerate(catalogue.kinds)}
     widths: list[int] = []
     decays: list[Decay] = []
     coded = [_code(column.makes, kinds, widths, decays) for column in catalogue.columns]
@@ -131,11 +131,13 @@ def compile_plan(catalogue: Catalogue, *, n_contents: int) -> Plan:
         0.0 if d.half_life_days is None else 1.0 / (d.half_life_days * DAY_US)
         for d in decays
     ]
-    weights = [[d.weights.get(kind, d.default) for kind in kinds] for d in decays]
+    weights = [
+        [*(d.weights.get(kind, d.default) for kind in kinds), d.default] for d in decays
+    ]
     return Plan(
         np.array(widths, dtype=np.int64),
         np.array(rates, dtype=np.float64),
-        np.array(weights, dtype=np.float64).reshape(len(decays), len(kinds)),
+        np.array(weights, dtype=np.float64).reshape(len(decays), len(kinds) + 1),
         GAP_DAYS * DAY_US,
         n_contents,
         op,
@@ -147,10 +149,13 @@ def compile_plan(catalogue: Catalogue, *, n_contents: int) -> Plan:
 def _code(
     primitive: Primitive, kinds: dict[str, int], widths: list[int], decays: list[Decay]
 ) -> tuple[int, int, int]:
-    """Return (op, a, b) of one column; windows and decays are shared by value."""
+    """Return (op, a, b) of one column; windows and decays are shared by value.
+
+    The code after the last known kind is for all unknown ones, the next for all kinds.
+    """
     a = b = 0
     if isinstance(primitive, Count | Recency):
-        a = len(kinds) if primitive.kind is None else kinds[primitive.kind]
+        a = len(kinds) + 1 if primitive.kind is None else kinds[primitive.kind]
     if isinstance(primitive, Count | ActiveDays | Distinct | Sum):
         width = EVER_US if primitive.days is None else primitive.days * DAY_US
         b = _place(width, widths)

@@ -168,13 +168,15 @@ class Catalogue(Section):
 def words_of(values: pd.Series, lead_ids: pd.Series) -> Words:
     """Return the values that at least `MIN_LEADS` leads have, sorted.
 
+    What the data itself calls `OTHER` is not a word: it goes where the rare ones go.
+
     Parameters
     ----------
     values, lead_ids : Series of shape (n_rows,)
         Nulls are not words. At most `MAX_CATEGORIES`, the most common first.
     """
     leads = lead_ids.groupby(values).nunique()
-    common = leads[leads >= MIN_LEADS].reset_index()
+    common = leads[leads >= MIN_LEADS].drop(OTHER, errors="ignore").reset_index()
     common.columns = pd.Index(["word", "leads"])
     common = common.sort_values(["leads", "word"], ascending=[False, True])
     return tuple(sorted(str(word) for word in common["word"][:MAX_CATEGORIES]))

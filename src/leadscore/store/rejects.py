@@ -89,5 +89,5 @@ def check_budget(
     )
     error = DataError(msg)
     # The caller may save them: the errors module itself knows no tables.
-    vars(error)["rejects"] = rejects_table([*earlier, *rejects])
+    error.rejects = rejects_table([*earlier, *rejects])
     raise error

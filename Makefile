@@ -1,0 +1,61 @@
+# Everything runs in .venv, made from requirements.lock when it is missing.
+# `make train` on a fresh machine needs Python 3.11 to 3.13 and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= data/sample
+MODELS ?= models
+# The sample ends here; give the day you mean, or AS_OF=today, for your own data.
+AS_OF ?= 2026-01-01
+OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
+
+.DEFAULT_GOAL := help
+.PHONY: help train score test check format data bench-real lock clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+train: $(VENV)/installed ## train a model (DATA=folder)
+	$(BIN)/leadscore train $(DATA) --models $(MODELS)
+
+score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
+	$(BIN)/leadscore score $(DATA) --models $(MODELS) --as-of $(AS_OF) --out $(OUT)
+
+test: $(VENV)/installed ## run the tests
+	$(BIN)/pytest -q
+
+check: $(VENV)/installed ## look: lint, format, types, layers (changes nothing)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+data: $(VENV)/installed ## make data/sample anew, byte for byte
+	$(BIN)/leadscore simulate data/sample --leads 2000 --seed 1
+
+bench-real: $(VENV)/installed ## train on public data sets, print the tables
+	$(BIN)/python -m tests.benchmarks.real_data
+
+lock: ## write requirements.lock anew (needs uv)
+	echo 'numpy<2.5' > $(VENV)/constraints.txt # one numpy, one random stream, everywhere
+	UV_CUSTOM_COMPILE_COMMAND='make lock' uv pip compile pyproject.toml --extra dev \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --constraint $(VENV)/constraints.txt --output-file requirements.lock --quiet
+
+clean: ## remove the environment and caches, keep models and data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || (echo "Python 3.11 to 3.13 is needed; name one: make PYTHON=python3.12" && exit 1)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --editable .
+	touch $@
