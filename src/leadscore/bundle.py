@@ -52,6 +52,8 @@ CLASSIFIER = "classifier.skops"
 TRUSTED_TYPES = (
     "numpy.dtype",
     "functools.partial",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy.interpolate._bsplines.BSpline",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )

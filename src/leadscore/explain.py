@@ -154,4 +154,9 @@ def _kind_fact(kind: str, row: dict[str, Any]) -> str:
 
 
 def _ago(what: str, days: Any) -> str:
-    return f"{what} never" if pd.isna(days) else f"{what} {days:.0f} days ago"
+    if pd.isna(days):
+        return f"{what} never"
+    n_days = round(days)
+    return (
+        f"{what} {n_days} day{'s' * (n_days != 1)} ago" if n_days else f"{what} today"
+    )

@@ -131,6 +131,8 @@ def fit_model(
     FittedModel
     """
     taken = rows[_columns_of(name, rows)]
+    if len(taken.columns) == 0:  # nothing differs between leads: nothing to learn
+        name, taken = "base rate", rows[["points"]]
     folds = _folds(converted, groups, seed=seed)
     # One thread: the same bits whatever the number of cores, and no fight for them.
     with threadpool_limits(limits=1), warnings.catch_warnings():
@@ -163,7 +165,12 @@ def _columns_of(name: str, rows: pd.DataFrame) -> list[str]:
         "recency": ["days_since_last"],
         "base rate": ["points"],
     }
-    return only.get(name, [column for column in rows if column != "points"])
+    return only.get(name, [c for c in _telling(rows) if c != "points"])
+
+
+def _telling(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that differ between rows, null being one more value."""
+    return [c for c in rows if rows[c].nunique(dropna=False) > 1]
 
 
 def _folds(converted: np.ndarray, groups: np.ndarray, *, seed: int) -> Folds:
@@ -178,32 +185,35 @@ def _folds(converted: np.ndarray, groups: np.ndarray, *, seed: int) -> Folds:
     return [(fit, test) for fit, test in folds if 0 < converted[fit].mean() < 1]
 
 
+Make = Callable[[pd.DataFrame], Any]
 Fitted = tuple[Any, np.ndarray, dict[str, float]]
 
 
 def _out_of_fold(
-    make: Callable[[], Any], rows: pd.DataFrame, converted: np.ndarray, folds: Folds
+    make: Make, rows: pd.DataFrame, converted: np.ndarray, folds: Folds
 ) -> np.ndarray:
     raw = np.full(len(converted), converted.mean())
     for fit, test in folds:
-        estimator = make().fit(rows.iloc[fit], converted[fit])
+        estimator = make(rows.iloc[fit]).fit(rows.iloc[fit], converted[fit])
         raw[test] = estimator.predict_proba(rows.iloc[test])[:, 1]
     return raw
 
 
 def _fit_simple(
-    make: Callable[[], Any], rows: pd.DataFrame, converted: np.ndarray, folds: Folds
+    make: Make, rows: pd.DataFrame, converted: np.ndarray, folds: Folds
 ) -> Fitted:
     raw = _out_of_fold(make, rows, converted, folds)
-    return make().fit(rows, converted), raw, {}
+    return make(rows).fit(rows, converted), raw, {}
 
 
 def _base_rate(
     rows: pd.DataFrame, converted: np.ndarray, folds: Folds, seed: int
 ) -> Fitted:
-    return _fit_simple(
-        lambda: DummyClassifier(strategy="prior"), rows, converted, folds
-    )
+    return _fit_simple(_constant, rows, converted, folds)
+
+
+def _constant(rows: pd.DataFrame) -> Any:
+    return DummyClassifier(strategy="prior")
 
 
 def _one_column(
@@ -212,7 +222,7 @@ def _one_column(
     return _fit_simple(_one_column_logistic, rows, converted, folds)
 
 
-def _one_column_logistic() -> Any:
+def _one_column_logistic(rows: pd.DataFrame) -> Any:
     numbers = make_pipeline(
         FunctionTransformer(np.arcsinh),
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
@@ -226,20 +236,21 @@ def _logistic(
 ) -> Fitted:
     tried = {}
     for ridge in RIDGES:
-        make = partial(_spline_logistic, rows, ridge)
+        make = partial(_spline_logistic, ridge=ridge)
         raw = _out_of_fold(make, rows, converted, folds)
         tried[ridge] = (log_loss(converted, raw).mean(), raw)
     best = min(tried, key=lambda ridge: (tried[ridge][0], ridge))
-    estimator = _spline_logistic(rows, best).fit(rows, converted)
+    estimator = _spline_logistic(rows, ridge=best).fit(rows, converted)
     return estimator, tried[best][1], {"C": best}
 
 
-def _spline_logistic(rows: pd.DataFrame, ridge: float) -> Any:
+def _spline_logistic(rows: pd.DataFrame, *, ridge: float) -> Any:
     """Splines on a log-like scale, which also takes the negative trend; one-hot words.
 
-    Columns without two values in ``rows`` are left out: a spline needs a range.
+    Splines are for columns with two values in ``rows``: they need a range.
     """
-    numbers = [c for c in _numbers(rows) if rows[c].nunique() > 1]
+    all_numbers = rows.select_dtypes("number").columns
+    numbers = [c for c in all_numbers if rows[c].nunique() > 1]
     words = rows.select_dtypes("category").columns.tolist()
     splines = make_pipeline(
         FunctionTransformer(np.arcsinh),
@@ -252,7 +263,7 @@ def _spline_logistic(rows: pd.DataFrame, ridge: float) -> Any:
     columns = ColumnTransformer(
         [
             ("splines", splines, numbers),
-            ("missing", missing, numbers),
+            ("missing", missing, list(all_numbers)),
             ("words", one_hot, words),
         ]
     )
@@ -264,8 +275,10 @@ def _boosting(
 ) -> Fitted:
     stages = np.full((MAX_TREES, len(converted)), converted.mean())
     for fit, test in folds:
-        estimator = _small_trees(MAX_TREES, seed).fit(rows.iloc[fit], converted[fit])
-        for stage, raw in enumerate(estimator.staged_predict_proba(rows.iloc[test])):
+        columns = _telling(rows.iloc[fit])
+        seen, later = rows.iloc[fit][columns], rows.iloc[test][columns]
+        estimator = _small_trees(MAX_TREES, seed).fit(seen, converted[fit])
+        for stage, raw in enumerate(estimator.staged_predict_proba(later)):
             stages[stage, test] = raw[:, 1]
     losses = log_loss(converted, stages).mean(axis=1)
     best = int(np.argmin(losses)) if folds else MAX_TREES // 3
@@ -285,10 +298,6 @@ def _small_trees(n_trees: int, seed: int) -> HistGradientBoostingClassifier:
         categorical_features="from_dtype",
         random_state=seed,
     )
-
-
-def _numbers(rows: pd.DataFrame) -> list[str]:
-    return rows.select_dtypes("number").columns.tolist()
 
 
 _FITS: dict[str, Callable[..., Fitted]] = {

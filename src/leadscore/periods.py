@@ -2,11 +2,12 @@
 
 Goes in: labelled snapshots. Comes out: backtest periods and the held-out leads.
 
-One worked example, horizon 30 days, lag 7, three origins of 30 days each, newest mature
-as_of 25 May: the test periods are [25 Mar, 24 Apr), [24 Apr, 25 May) and so on
-backwards. At origin 24 Apr we stand on that day: only facts known before it are used,
-and a snapshot may be fitted on iff its window and the lag ended by then, so as_of is
-18 Mar at the latest.
+One worked example, horizon 30 days, lag 7, three origins of 30 days each, an as_of each
+midnight, the newest mature one 25 May: the last test period holds the as_ofs 26 Apr to
+25 May, the one before 27 Mar to 25 Apr, and so on backwards. The origin of the last is
+the microsecond after 25 Apr, 0:00. There we stand: only facts known before it are used,
+and a snapshot may be fitted on iff its window and the lag ended by then, so its as_of
+is 19 Mar at the latest.
 """
 
 from __future__ import annotations

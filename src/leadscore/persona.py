@@ -82,8 +82,9 @@ def _fit(attributes: pd.DataFrame, persona: Persona) -> np.ndarray:
         values = attributes[criterion.attribute]
         known += criterion.weight * values.notna().to_numpy()
         held += criterion.weight * _holds(values, criterion)
-    with np.errstate(invalid="ignore"):  # nothing known: 0/0 is the null we want
-        return 100.0 * held / np.where(known > 0, known, np.nan)
+    share = 100.0 * held / np.where(known > 0, known, np.nan)
+    # Decimal weights: three times 0.2 is 0.6, and an edge that is reached is reached.
+    return np.round(share, 9)
 
 
 def _holds(values: pd.Series, criterion: Criterion) -> np.ndarray:

@@ -32,12 +32,12 @@ def point_parts(features: pd.DataFrame, points: Points) -> pd.DataFrame:
     -------
     DataFrame of int64 of shape (n_rows, n_rules + 1)
         One column a rule's kind, and ``idle``: ``idle_points`` for each full
-        ``idle_days`` since the last interaction, or since creation if there is none.
+        ``idle_days`` since the last interaction or since creation, whichever is later.
         Their sum is the points.
     """
     parts = {rule.kind: _part(features, rule) for rule in points.rules}
-    silent = features["days_since_last"].fillna(features["tenure_days"])
-    periods = np.floor(silent.to_numpy() / points.idle_days).astype(np.int64)
+    silent = np.fmin(features["days_since_last"], features["tenure_days"]).to_numpy()
+    periods = np.floor(silent / points.idle_days).astype(np.int64)
     parts[IDLE] = points.idle_points * np.maximum(periods, 0)
     return pd.DataFrame(parts, index=features.index)
 

@@ -11,7 +11,8 @@ from leadscore.store import read_agreement, read_tables
 from . import bpi2012, completejourney
 from .datasets import datasets_folder
 
-pytestmark = pytest.mark.real_data
+# One group, one worker: the folders are made once.
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_data")]
 
 EVERY_NTH = 20
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
+from leadscore.errors import AgreementError
 from leadscore.features import kernel
 from leadscore.features.catalogue import (
     GAP_DAYS,
@@ -30,6 +31,8 @@ from leadscore.features.kernel import EVER_US, Events, Moments, Plan
 from leadscore.snapshots import DAY_US, attributes_at, microseconds
 
 __all__ = ["behaviour", "build_features", "compile_plan", "describe_features"]
+
+_ADDED_LATER = ("points", "persona_fit")  # features that are made from these columns
 
 _CODES = {
     "count": kernel.COUNT,
@@ -67,12 +70,31 @@ def build_features(
     DataFrame of shape (n_snapshots, n_columns)
         Index 0..n-1. float64, or category with the catalogue's categories. Null:
         never happened, or not known then.
+
+    Raises
+    ------
+    AgreementError
+        An attribute or a kind would give a column the name that another one has.
     """
     folded = behaviour(interactions, snapshots, catalogue, agreement)
     derived = _derived(folded, snapshots)
     known = attributes_at(leads, snapshots)
     attributes = _attributes(known, snapshots, catalogue, agreement)
-    return pd.concat([folded, derived, attributes], axis=1)
+    made = pd.concat([folded, derived, attributes], axis=1)
+    _check_names(made.columns)
+    return made
+
+
+def _check_names(names: pd.Index) -> None:
+    """Refuse two columns of one name: one would silently stand for the other."""
+    twice = sorted(set(names[names.duplicated() | names.isin(_ADDED_LATER)]))
+    if twice:
+        msg = (
+            f"two features would be called {', '.join(twice)}. Give the attribute "
+            "another name under [source.columns.leads], or put the kind of interaction "
+            "that makes it on the deny-list."
+        )
+        raise AgreementError(msg)
 
 
 def describe_features(catalogue: Catalogue, agreement: Agreement) -> dict[str, str]:

@@ -14,6 +14,8 @@ import pandas as pd
 from pydantic import Field
 
 from leadscore.agreement import Agreement, Section
+from leadscore.errors import AgreementError
+from leadscore.tables import LEADS
 
 __all__ = [
     "OTHER",
@@ -192,7 +194,13 @@ def declare_catalogue(
     agreement : Agreement
     leads, interactions : DataFrame
         Only vocabularies are taken from them: no outcome, no count, no average.
+
+    Raises
+    ------
+    AgreementError
+        An attribute is one of our own columns: an id, or an instant of the row.
     """
+    _check_attributes(agreement)
     allowed = interactions[~interactions["kind"].isin(agreement.features.deny)]
     kinds = words_of(allowed["kind"], allowed["lead_id"])
     spoken_of = {rule.kind for rule in agreement.points.rules}
@@ -214,6 +222,16 @@ def declare_catalogue(
             *_points_columns(agreement),
         ),
     )
+
+
+def _check_attributes(agreement: Agreement) -> None:
+    own = sorted({*LEADS.names, "as_of", "index"} & set(agreement.attributes))
+    if own:
+        msg = (
+            f"an attribute cannot be called {', '.join(own)}: that is a column of our "
+            "own. If it is another one, rename it under [source.columns.leads]."
+        )
+        raise AgreementError(msg)
 
 
 def _suffix(days: int | None) -> str:
