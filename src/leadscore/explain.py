@@ -33,7 +33,7 @@ def typical_row(rows: pd.DataFrame) -> dict[str, float | str | None]:
     typical: dict[str, float | str | None] = {}
     for name in rows:
         values = rows[name]
-        if values.isna().mean() > 0.5:
+        if values.isna().sum() >= len(rows) / 2:
             typical[str(name)] = None
         elif isinstance(values.dtype, pd.CategoricalDtype):
             typical[str(name)] = str(values.mode().iloc[0])

@@ -38,8 +38,10 @@ def log_run(
     models : Path
         The embedded store is ``models/mlflow.db``.
     """
-    # Before the import: mlflow reads it when it is loaded.
+    # Before the import: mlflow reads them when it is loaded. A server that is down is
+    # asked twice, not for minutes.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow
     import sqlalchemy.exc
 

@@ -71,7 +71,7 @@ max_age_days = 60
 [attributes.amount_req]
 kind = "number"
 changes = false
-description = "the amount that the applicant asked for"
+description = "amount asked for"
 
 [points]
 idle_points = -2

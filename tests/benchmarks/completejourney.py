@@ -34,14 +34,14 @@ ZONE = "America/New_York"
 LOG_START = pd.Timestamp("2017-01-01")
 
 ATTRIBUTES = {
-    "campaign_type": "the kind of campaign: A to the most households, B, C",
+    "campaign_type": "type of the campaign",
     "age": "age of the household's head",
-    "income": "yearly income of the household",
-    "home_ownership": "whether the household owns or rents",
+    "income": "household income",
+    "home_ownership": "home ownership",
     "marital_status": "marital status of the household's head",
-    "household_size": "people in the household",
-    "household_comp": "who lives in the household",
-    "kids_count": "children in the household",
+    "household_size": "household size",
+    "household_comp": "household composition",
+    "kids_count": "number of children",
 }
 
 AGREEMENT = f"""\

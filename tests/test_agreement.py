@@ -1,0 +1,101 @@
+"""The agreement: typed, frozen, and plain about what is wrong with it."""
+
+from __future__ import annotations
+
+import pydantic
+import pytest
+
+from leadscore.agreement import Agreement, parse_agreement
+from leadscore.errors import AgreementError
+
+
+def test_an_empty_agreement_is_the_defaults_of_the_field() -> None:
+    agreement = parse_agreement("")
+    assert agreement.conversion.horizon_days == 90
+    points = {rule.kind: rule.points for rule in agreement.points.rules}
+    assert points == {"whitepaper_download": 5, "email_open": 2}
+    assert (agreement.points.idle_points, agreement.points.idle_days) == (-4, 30)
+    assert agreement.labels.MQL.precision == 0.15
+    assert agreement.labels.SQL.precision == 0.30
+    assert {"call", "quote", "proposal"} <= set(agreement.features.deny)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        parse_agreement("").conversion.horizon_days = 30
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "[conversion]\nhorizn_days = 3\n",
+            r"line 2: unknown key 'horizn_days' in \[conversion\]\. Did you mean "
+            r"'horizon_days'\? Allowed: .*horizon_days.*stage\.",
+        ),
+        ("speed = 1\n", r"line 1: unknown key 'speed' in the top level\. Allowed: "),
+        (
+            "[conversion]\nhorizon_days = '90'\n",
+            r"line 2: 'horizon_days' in \[conversion\] is '90'\. Input should be a "
+            "valid integer",
+        ),
+        ("[labels.SQL]\nprecision = 2.0\n", "line 2: 'precision'.*less than 1"),
+        ("[labels.SQL]\nconfidence = 0.9\n", "either precision or capacity_per_week"),
+        (
+            "[labels.SQL]\nprecision = 0.1\n[labels.MQL]\nprecision = 0.2\n",
+            "SQL aims at 10%, below MQL's 20%",
+        ),
+        ("time_zone = 'Mars'\n", "'Mars' is not known; write one like 'Europe/Paris'"),
+        (
+            "[snapshots]\nevery_days = 7\nat_age_hours = [24]\n",
+            "either every_days or at_age_hours, not both",
+        ),
+        ("[snapshots]\nat_age_hours = [0]\n", "ages must be above zero hours"),
+        (
+            "[[personas]]\nname = 'x'\n[[personas.criteria]]\nattribute = 'y'\n"
+            "any_of = ['a']\n",
+            r"persona 'x' asks for 'y', which \[attributes\] does not declare",
+        ),
+        (
+            "[attributes.y]\nkind = 'number'\nchanges = false\n[[personas]]\nname = 'x'"
+            "\n[[personas.criteria]]\nattribute = 'y'\nany_of = ['a']\n",
+            "any_of needs a category, 'y' is not one",
+        ),
+        (
+            "[attributes.owner]\nkind = 'category'\nchanges = false\n",
+            "both declared and on the deny-list: owner",
+        ),
+        (
+            "[attributes.x]\nkind = 'category'\nchanges = false\n"
+            "[consent]\nexclude_when_true = ['x']\n",
+            "consent columns cannot be attributes too: x",
+        ),
+        (
+            "[points]\n"
+            "rules = [{ kind = 'a', points = 1 }, { kind = 'a', points = 2 }]",
+            "two rules for the same kind: a",
+        ),
+        ("[fit]\nA = 50\nB = 60\n", "edges must fall from A to C"),
+        ("a = b\n", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(AgreementError, match=sentence) as caught:
+        parse_agreement(text)
+    assert str(caught.value).startswith("agreement.toml")
+    assert caught.value.exit_code == 2
+
+
+def test_all_findings_come_at_once() -> None:
+    with pytest.raises(AgreementError) as caught:
+        parse_agreement("[conversion]\nhorizon_days = 0\nstag = 'x'\n")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_resolved_agreement_reads_back_as_itself() -> None:
+    agreement = parse_agreement(
+        "[snapshots]\nat_age_hours = [24.0, 168.0]\n[attributes.y]\nkind = 'number'\n"
+        "changes = false\n[[personas]]\nname = 'x'\n"
+        "criteria = [{ attribute = 'y', min = 3 }]\n"
+    )
+    assert Agreement.model_validate_json(agreement.model_dump_json()) == agreement
