@@ -33,7 +33,7 @@ def figures(bundle: Bundle, tables: Tables) -> dict[str, Any]:
     return {
         "winner": bundle.metrics["winner"],
         "contest": {
-            row["name"]: {name: round(row[name][0], 6) for name in METRICS}
+            row["name"]: {name: round(row[name][0], 6) for name in METRICS if row[name]}
             for row in bundle.metrics["candidates"]
         },
         "counts": {

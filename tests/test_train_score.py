@@ -193,7 +193,7 @@ def test_visits_that_keep_coming_score_above_visits_that_fade(
     assert rise["points"] > fade["points"]
     assert rise["engagement_level"] > fade["engagement_level"]
     reasons = " ".join(rise[["reason_1", "reason_2", "reason_3"]].dropna())
-    assert "+ 3 service view in the last 30 days" in reasons
+    assert "+ service view: 3 in the last 30 days" in reasons
 
 
 @pytest.fixture(scope="session")

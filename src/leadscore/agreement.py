@@ -82,6 +82,9 @@ class Snapshots(Section):
         if any(hours <= 0 for hours in self.at_age_hours):
             msg = f"ages must be above zero hours, got {list(self.at_age_hours)}"
             raise ValueError(msg)
+        if len(set(self.at_age_hours)) < len(self.at_age_hours):
+            msg = f"an age stands there twice: {list(self.at_age_hours)}"
+            raise ValueError(msg)
         return self
 
     @property
@@ -216,6 +219,9 @@ class Points(Section):
         twice = sorted({kind for kind in kinds if kinds.count(kind) > 1})
         if twice:
             msg = f"two rules for the same kind: {', '.join(twice)}"
+            raise ValueError(msg)
+        if "idle" in kinds:
+            msg = "'idle' is the name of the penalty; map the kind to another name"
             raise ValueError(msg)
         return self
 

@@ -206,7 +206,16 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     }
     if model is not None:
         contents[CLASSIFIER] = skops.io.dumps(model.estimator)
+        _check_types(contents[CLASSIFIER])  # never write what could not be read
     return contents
+
+
+def _check_types(classifier: bytes) -> None:
+    untrusted = skops.io.get_untrusted_types(data=classifier)
+    odd = sorted(set(untrusted) - set(TRUSTED_TYPES))
+    if odd:
+        msg = f"{CLASSIFIER} holds types that are not trusted: {', '.join(odd)}."
+        raise RefusedError(msg)
 
 
 def _checked_contents(folder: Path, model_id: str) -> dict[str, bytes]:
@@ -256,13 +265,7 @@ def _load_model(
             "or install the version of requirements.lock."
         )
         raise RefusedError(msg)
-    untrusted = skops.io.get_untrusted_types(data=contents[CLASSIFIER])
-    odd = sorted(set(untrusted) - set(TRUSTED_TYPES))
-    if odd:
-        msg = (
-            f"{folder / CLASSIFIER} holds types that are not trusted: {', '.join(odd)}."
-        )
-        raise RefusedError(msg)
+    _check_types(contents[CLASSIFIER])
     return FittedModel(
         described["name"],
         skops.io.loads(contents[CLASSIFIER], trusted=list(TRUSTED_TYPES)),

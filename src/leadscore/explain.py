@@ -147,10 +147,10 @@ def _kind_fact(kind: str, row: dict[str, Any]) -> str:
     name = kind.replace("_", " ")
     last = row[f"days_since_last_{kind}"]
     if pd.isna(last):
-        return f"no {name} ever"
-    return (
-        f"{row[f'n_{kind}_30d']:.0f} {name} in the last 30 days, {_ago('last', last)}"
-    )
+        return f"{name}: never"
+    n_lately = row[f"n_{kind}_30d"]
+    lately = f"{n_lately:.0f}" if n_lately else "none"
+    return f"{name}: {lately} in the last 30 days, {_ago('last', last)}"
 
 
 def _ago(what: str, days: Any) -> str:

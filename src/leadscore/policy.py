@@ -181,7 +181,7 @@ def _threshold(
     place: int | None,
 ) -> Threshold:
     aim = (
-        f"aims at {rule.precision:.0%}"
+        f"aims at {rule.precision:.0%} of those who enter"
         if rule.precision is not None
         else f"takes {rule.capacity_per_week:g} leads a week"
     )

@@ -85,15 +85,18 @@ def _contest(contest: dict[str, Any]) -> list[str]:
 def _candidate(row: dict[str, Any], winner: str) -> str:
     mark = "*" if row["name"] == winner else " "
     loss, auc, precision = (
-        f"{value:.3f} [{low:.3f} {high:.3f}]"
-        for value, low, high in (row["log_loss"], row["auc"], row["average_precision"])
+        _bounded(row[name]) for name in ("log_loss", "auc", "average_precision")
     )
-    auc = auc.replace("0.", ".")
-    precision = precision.replace("0.", ".")
-    return (
-        f"{row['name']:<9}{mark}{loss:<20}{auc:<17}{precision:<17}"
-        f"{row['lift_top_tenth']:>6.1f}"
-    )
+    lift = row["lift_top_tenth"]
+    shown = "-" if lift is None else f"{lift:.1f}"
+    return f"{row['name']:<9}{mark}{loss:<19}{auc:<17}{precision:<17}{shown:>8}"
+
+
+def _bounded(measured: tuple[float, float, float] | None) -> str:
+    if measured is None:
+        return "-"
+    value, low, high = (f"{x:.3f}".removeprefix("0") for x in measured)
+    return f"{value} [{low} {high}]"
 
 
 def _labels(trained: Trained) -> list[str]:

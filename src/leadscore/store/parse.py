@@ -34,6 +34,9 @@ __all__ = ["parse_rows"]
 _DAMAGED_ID = r"^[+-]?\d+(?:[.,]\d+)?[eE]\+\d+$"
 
 
+_LONGEST_S = 366 * 86_400  # nobody reads a page for a year
+
+
 @dataclass
 class _Parsing:
     """What one table needs while its columns are read."""
@@ -207,6 +210,8 @@ def _numbers(
     if name == "duration_s":
         below = np.flatnonzero(values < 0).tolist()
         bad |= dict.fromkeys(below, "is a duration below zero")
+        above = np.flatnonzero(values > _LONGEST_S).tolist()
+        bad |= dict.fromkeys(above, "is a duration above a year, in seconds")
     return pd.Series(values), bad
 
 

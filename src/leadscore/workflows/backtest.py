@@ -38,7 +38,8 @@ class Contest:
     table : list of dict
         One row a candidate and baseline: ``name, ships`` and (value, low, high) of
         ``log_loss, brier, auc, average_precision``, of ``precision_top_tenth`` (worst,
-        expected, best over ties), ``lift_top_tenth`` and the Brier decomposition.
+        expected, best over ties), ``lift_top_tenth`` and the Brier decomposition. The
+        base rate ranks nobody: null.
     periods : list of dict
         ``origin, end, n_fit, n_test`` and the converted groups of both.
     reliability : list of dict
@@ -178,12 +179,20 @@ def _measure(
     n_taken = max(round(TOP_SHARE * len(converted)), 1)
     top = metrics.precision_at(converted, probability, n_taken=n_taken)
     parts = metrics.brier_decomposition(converted, probability)
+    measured: dict[str, Any] = {**metrics.intervals(converted, probability, draws)}
+    ranking: dict[str, Any] = {
+        "precision_top_tenth": (top.worst, top.expected, top.best),
+        "lift_top_tenth": top.expected / converted.mean(),
+    }
+    if name == "base rate":
+        # It ranks nobody; pooled over origins, its rates would seem to.
+        measured |= {"auc": None, "average_precision": None}
+        ranking = dict.fromkeys(ranking)
     return {
         "name": name,
         "ships": name in CANDIDATES,
-        **metrics.intervals(converted, probability, draws),
-        "precision_top_tenth": (top.worst, top.expected, top.best),
-        "lift_top_tenth": top.expected / converted.mean(),
+        **measured,
+        **ranking,
         "miscalibration": parts.miscalibration,
         "discrimination": parts.discrimination,
         "uncertainty": parts.uncertainty,

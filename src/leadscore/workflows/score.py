@@ -73,8 +73,27 @@ def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scor
         late = f"as_of is after the data ends ({tables.data_end.isoformat()})"
         notes = (*notes, f"{late}: what happened since is not in the features")
     scores, left_out = score_tables(bundle, tables, as_of)
+    notes = (*notes, *_unseen_ages(scores, tables, bundle))
     files.write_table(out, scores, mode=0o600)
     return Scored(scores, left_out, bundle, tables, notes)
+
+
+def _unseen_ages(
+    scores: pd.DataFrame, tables: Tables, bundle: Bundle
+) -> tuple[str, ...]:
+    """Say how many leads are far older than any that the model has learned from."""
+    ages = bundle.agreement.snapshots.at_age_hours
+    if not ages:
+        return ()
+    created = tables.leads.groupby("lead_id")["created_at"].first()
+    age = scores["as_of"] - created.reindex(scores["lead_id"]).reset_index(drop=True)
+    n_older = int((age > pd.Timedelta(hours=2 * max(ages))).sum())
+    if n_older == 0:
+        return ()
+    return (
+        f"{n_older:,} leads are older than twice {max(ages):g} hours, the highest age "
+        "that the model has learned from: their probabilities are an extrapolation",
+    )
 
 
 def score_tables(
