@@ -267,3 +267,13 @@ def test_engagement_levels_are_cut_at_edges_that_are_stored() -> None:
 def test_a_firm_without_engagement_has_one_level() -> None:
     edges = engagement_edges(np.zeros(5))
     assert list(engagement_level(np.zeros(3), edges)) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(0.4, "today"), (1.9, "1 day ago"), (2.0, "2 days ago")]
+)
+def test_days_are_counted_as_people_do(days: float, words: str) -> None:
+    assert (
+        f"(demo request, {words})"
+        in label(raised_kind="demo_request", raised_days=days)[2]
+    )

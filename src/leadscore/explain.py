@@ -139,7 +139,7 @@ def _fact(group: str, row: dict[str, Any], words: dict[str, str]) -> str:
     described = words.get(group, group.replace("_", " "))
     if pd.isna(value):
         return f"{described}: not known"
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{described}: {shown}"
 
 
@@ -156,7 +156,7 @@ def _kind_fact(kind: str, row: dict[str, Any]) -> str:
 def _ago(what: str, days: Any) -> str:
     if pd.isna(days):
         return f"{what} never"
-    n_days = round(days)
+    n_days = int(days)  # full days, as people count them
     return (
         f"{what} {n_days} day{'s' * (n_days != 1)} ago" if n_days else f"{what} today"
     )

@@ -239,7 +239,8 @@ def _hand_raised(row: Any, agreement: Agreement) -> str | None:
     if not days <= agreement.hand_raise.within_days:  # null is not
         return None
     words = str(row.raised_kind).replace("_", " ")
-    return f"Asked to be contacted ({words}, {days:.0f} days ago)"
+    since = "today" if days < 1 else f"{int(days)} day{'s' * (days >= 2)} ago"
+    return f"Asked to be contacted ({words}, {since})"
 
 
 def _nurtured(

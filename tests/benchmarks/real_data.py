@@ -175,15 +175,21 @@ def _candidates(metrics: dict[str, Any]) -> pd.DataFrame:
             "log loss": _interval(row["log_loss"]),
             "AUC": _interval(row["auc"]),
             "average precision": _interval(row["average_precision"]),
-            "lift, top 10 %": f"{row['lift_top_tenth']:.1f}",
+            "lift, top 10 %": _lift(row["lift_top_tenth"]),
         }
         for row in metrics["candidates"]
     )
 
 
-def _interval(measured: list[float]) -> str:
+def _interval(measured: list[float] | None) -> str:
+    if measured is None:
+        return "-"
     value, low, high = measured
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _lift(lift: float | None) -> str:
+    return "-" if lift is None else f"{lift:.1f}"
 
 
 def _periods(metrics: dict[str, Any]) -> pd.DataFrame:

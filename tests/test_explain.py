@@ -1,0 +1,72 @@
+"""Reasons: signed, strongest first, in words, and about the row alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from leadscore.bundle import Bundle
+from leadscore.calibration import Sigmoid
+from leadscore.explain import column_groups, reasons, typical_row
+from leadscore.features import describe_features
+from leadscore.model import FittedModel
+from leadscore.tables import Tables
+from leadscore.workflows.score import score_tables
+from tests.test_train_score import AS_OF
+
+
+class Known:
+    """An opinion whose log odds are 3 for a red word, and -1 per unit of noise."""
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        odds = 3.0 * (rows["word"] == "red").to_numpy() - rows["noise"].to_numpy() - 2
+        p = 1 / (1 + np.exp(-odds))
+        return np.column_stack([1 - p, p])
+
+
+ROWS = pd.DataFrame(
+    {
+        "word": pd.Categorical(["red", "blue", "blue", "blue"]),
+        "noise": [0.5, 0.0, 2.0, 0.0],
+        "idle": [7.0, 7.0, 7.0, 7.0],
+    }
+)
+MODEL = FittedModel("x", Known(), Sigmoid(1.0, 0.0), [], tuple(ROWS.columns), (), {})
+
+
+def explain(rows: pd.DataFrame) -> pd.DataFrame:
+    groups = {name: name for name in ROWS}
+    return reasons(rows, MODEL, typical_row(ROWS), groups, {"word": "the word"})
+
+
+def test_the_typical_row_is_the_median_and_the_commonest() -> None:
+    assert typical_row(ROWS) == {"word": "blue", "noise": 0.25, "idle": 7.0}
+
+
+def test_reasons_are_signed_and_the_strongest_comes_first() -> None:
+    found = explain(ROWS)
+    assert list(found.loc[0].dropna()) == ["+ the word: red", "- noise: 0.5"]
+    assert list(found.loc[1].dropna()) == ["+ noise: 0"]
+    assert list(found.loc[2].dropna()) == ["- noise: 2"]
+
+
+def test_a_reason_depends_on_no_other_row() -> None:
+    together = explain(ROWS)
+    alone = explain(ROWS.iloc[[2]])
+    pd.testing.assert_series_equal(together.loc[2], alone.loc[2])
+
+
+def test_every_column_of_the_model_is_in_a_group_with_words(bundle: Bundle) -> None:
+    assert bundle.model is not None
+    groups = column_groups(bundle.model.columns, bundle.catalogue)
+    assert set(groups) == set(bundle.model.columns)
+    words = describe_features(bundle.catalogue, bundle.agreement)
+    alone = {group for column, group in groups.items() if column == group}
+    assert alone <= set(words) | {"persona_fit"}
+
+
+def test_every_scored_lead_has_a_reason(bundle: Bundle, tables: Tables) -> None:
+    scores, _ = score_tables(bundle, tables, AS_OF)
+    given = scores[scores["probability"].notna()]
+    assert given["reason_1"].notna().mean() > 0.95
+    assert given["reason_1"].dropna().str.match(r"[+-] \S").all()
