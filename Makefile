@@ -11,7 +11,7 @@ AS_OF ?= 2026-01-01
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help train score test check format data bench-real lock clean
+.PHONY: help train score test check format data bench-real bench-truth lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ data: $(VENV)/installed ## make data/sample anew, byte for byte
 
 bench-real: $(VENV)/installed ## train on public data sets, print the tables
 	$(BIN)/python -m tests.benchmarks.real_data
+
+bench-truth: $(VENV)/installed ## how near the sample's model comes to the known truth
+	$(BIN)/python -m tests.benchmarks.truth
 
 lock: ## write requirements.lock anew (needs uv)
 	echo 'numpy<2.5' > $(VENV)/constraints.txt # one numpy, one random stream, everywhere

@@ -10,21 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore import metrics
 from leadscore.bundle import Bundle
 from leadscore.cli import main
 from leadscore.snapshots import (
     ELIGIBLE,
     known_before,
-    label_snapshots,
     snapshots_at,
     training_snapshots,
 )
 from leadscore.tables import INSTANT, LABELS, SCORE_COLUMNS, Tables
 from leadscore.workflows.rows import build_rows
 from leadscore.workflows.score import score_tables
-from leadscore.workflows.simulate import simulate_folder
 from leadscore.workflows.train import Trained
+from tests.benchmarks.truth import by_tenths, judge, log_losses
 
 AS_OF = pd.Timestamp("2025-06-03T22:00:00Z").as_unit("us")
 
@@ -197,35 +195,10 @@ def test_visits_that_keep_coming_score_above_visits_that_fade(
 
 
 @pytest.fixture(scope="session")
-def judged(
-    bundle: Bundle, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> pd.DataFrame:
+def judged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Another firm of the same kind, scored by the sample's model, with its truth."""
-    from leadscore.store import read_tables
-
     folder = tmp_path_factory.mktemp("another-firm")
-    simulate_folder(folder, n_leads=3000, seed=7)
-    tables = read_tables(folder, bundle.agreement)
-    snapshots = label_snapshots(
-        training_snapshots(
-            tables.leads, tables.outcomes, bundle.agreement, tables.data_end
-        ),
-        tables.outcomes,
-        bundle.agreement,
-        tables.data_end,
-    )
-    rows = build_rows(
-        tables,
-        snapshots[snapshots["converted"].notna()],
-        bundle.catalogue,
-        bundle.agreement,
-    )
-    assert bundle.model is not None
-    predicted = rows.snapshots.assign(predicted=bundle.model.predict(rows.features))
-    truth = pd.read_parquet(folder / "truth.parquet").rename(
-        columns={"probability": "truth"}
-    )
-    return predicted.merge(truth, on=["lead_id", "as_of"])
+    return judge(bundle, folder, n_leads=3000, seed=7)
 
 
 def test_the_simulated_truth_is_recovered(judged: pd.DataFrame) -> None:
@@ -235,8 +208,7 @@ def test_the_simulated_truth_is_recovered(judged: pd.DataFrame) -> None:
     is known to 13 % (one standard error).
     """
     assert judged["predicted"].mean() == pytest.approx(judged["truth"].mean(), rel=0.15)
-    tenth = pd.qcut(judged["predicted"], 10, labels=False)
-    means = judged.groupby(tenth)[["predicted", "truth"]].mean()
+    means = by_tenths(judged)
     np.testing.assert_allclose(means["predicted"], means["truth"], atol=0.02, rtol=0.3)
     assert means["truth"].iloc[-1] > 5 * means["truth"].iloc[0]
 
@@ -248,17 +220,10 @@ def test_the_model_stands_between_the_base_rate_and_the_oracle(
 
     The rest hangs on what the simulation draws and never shows in an interaction.
     """
-    converted = judged["converted"].to_numpy()
-    base, model, oracle = (
-        metrics.log_loss(converted, said).mean()
-        for said in (
-            np.full(len(judged), converted.mean()),
-            judged["predicted"].to_numpy(),
-            judged["truth"].to_numpy(),
-        )
-    )
-    assert oracle < model < base
-    assert (base - model) / (base - oracle) > 1 / 4
+    losses = log_losses(judged)
+    assert losses["oracle"] < losses["model"] < losses["base rate"]
+    gained = losses["base rate"] - losses["model"]
+    assert gained > (losses["base rate"] - losses["oracle"]) / 4
 
 
 def test_training_twice_finds_nothing_to_do(
