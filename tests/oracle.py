@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 
 from leadscore.agreement import Agreement
-from leadscore.features.catalogue import Catalogue, Primitive
+from leadscore.features.catalogue import Catalogue
+from leadscore.features.primitives import Primitive
 
 DAY = 86_400_000_000
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

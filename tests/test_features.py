@@ -18,7 +18,8 @@ from leadscore.agreement import Attribute, HandRaise, PointRule, Points
 from leadscore.errors import AgreementError
 from leadscore.features import Catalogue, build, catalogue, describe_features, kernel
 from leadscore.features.build import behaviour
-from leadscore.features.catalogue import Column, Count, declare_catalogue
+from leadscore.features.catalogue import declare_catalogue
+from leadscore.features.primitives import Column, Count
 from leadscore.workflows import rows as rows_module
 from leadscore.workflows.rows import Rows, build_rows
 from tests.histories import (

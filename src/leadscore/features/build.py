@@ -15,11 +15,11 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.errors import AgreementError
 from leadscore.features import kernel
-from leadscore.features.catalogue import (
+from leadscore.features.catalogue import OTHER, Catalogue
+from leadscore.features.kernel import EVER_US, Events, Moments, Plan
+from leadscore.features.primitives import (
     GAP_DAYS,
-    OTHER,
     ActiveDays,
-    Catalogue,
     Count,
     Decay,
     Distinct,
@@ -27,7 +27,6 @@ from leadscore.features.catalogue import (
     Recency,
     Sum,
 )
-from leadscore.features.kernel import EVER_US, Events, Moments, Plan
 from leadscore.snapshots import DAY_US, attributes_at, microseconds
 
 __all__ = ["behaviour", "build_features", "compile_plan", "describe_features"]

@@ -8,140 +8,43 @@ not know counts in the totals and in ``other`` only.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
 from leadscore.agreement import Agreement, Section
 from leadscore.errors import AgreementError
+from leadscore.features.primitives import (
+    GAP_DAYS,
+    ActiveDays,
+    Column,
+    Count,
+    Decay,
+    Distinct,
+    First,
+    GapsOver,
+    LongestGap,
+    Primitive,
+    Recency,
+    Sum,
+)
 from leadscore.tables import LEADS
 
-__all__ = [
-    "OTHER",
-    "ActiveDays",
-    "Catalogue",
-    "Column",
-    "Count",
-    "Decay",
-    "Distinct",
-    "First",
-    "GapsOver",
-    "LongestGap",
-    "Primitive",
-    "Recency",
-    "Sum",
-    "declare_catalogue",
-    "words_of",
-]
+__all__ = ["OTHER", "Catalogue", "declare_catalogue", "words_of"]
 
 OTHER = "other"
 WINDOWS_DAYS: tuple[int | None, ...] = (7, 30, 90, None)
 MIN_LEADS = 20  # a category fewer leads have becomes OTHER: no one-person values
 MAX_CATEGORIES = 200  # boosting bins at most 255 of them
-GAP_DAYS = 14
 
 Words = tuple[str, ...]
 
 
-class Count(Section):
-    """How many interactions of a kind (None: of all) in a window (None: ever)."""
-
-    does: Literal["count"] = "count"
-    kind: str | None = None
-    days: int | None = None
-
-
-class Recency(Section):
-    """Days since the last interaction of a kind (None: of any); null if never."""
-
-    does: Literal["recency"] = "recency"
-    kind: str | None = None
-
-
-class Decay(Section):
-    """Sum of weights, halved every ``half_life_days`` (None: never).
-
-    ``weights`` by kind; a kind not named weighs ``default``.
-    """
-
-    does: Literal["decay"] = "decay"
-    half_life_days: float | None
-    weights: dict[str, float] = Field(default_factory=dict)
-    default: float = 0.0
-
-
-class ActiveDays(Section):
-    """Distinct calendar days with an interaction in a window."""
-
-    does: Literal["active_days"] = "active_days"
-    days: int | None = None
-
-
-class Distinct(Section):
-    """Distinct contents in a window."""
-
-    does: Literal["distinct"] = "distinct"
-    days: int | None = None
-
-
-class Sum(Section):
-    """Seconds spent in a window."""
-
-    does: Literal["sum"] = "sum"
-    days: int | None = None
-
-
-class LongestGap(Section):
-    """Longest silence between two interactions, in days; null below two."""
-
-    does: Literal["longest_gap"] = "longest_gap"
-
-
-class GapsOver(Section):
-    """Number of silences longer than `GAP_DAYS` days."""
-
-    does: Literal["gaps_over"] = "gaps_over"
-
-
-class First(Section):
-    """Channel of the first interaction."""
-
-    does: Literal["first"] = "first"
-
-
-Primitive = Annotated[
-    Count
-    | Recency
-    | Decay
-    | ActiveDays
-    | Distinct
-    | Sum
-    | LongestGap
-    | GapsOver
-    | First,
-    Field(discriminator="does"),
-]
-
-
-class Column(Section):
-    """One column that the kernel writes.
-
-    Parameters
-    ----------
-    name : str
-        What and window: ``n_demo_request_30d``.
-    makes : Primitive
-    description : str
-        In plain language, for the report and the reasons.
-    group : str
-        What the reasons call it: all columns of one kind are one reason.
-    """
-
-    name: str
-    makes: Primitive
-    description: str
-    group: str
+_InWindow = Count | ActiveDays | Distinct | Sum
+_Windowed = tuple[str, type[_InWindow], str, str, tuple[int | None, ...]]
 
 
 class Catalogue(Section):
@@ -242,64 +145,62 @@ def _span(days: int | None) -> str:
     return "ever" if days is None else f"in the last {days} days"
 
 
+def _over_windows(
+    stem: str,
+    makes: Callable[[int | None], Primitive],
+    words: str,
+    group: str,
+    windows: tuple[int | None, ...],
+) -> list[Column]:
+    """Return one column a window, named and described after it."""
+    return [
+        Column(
+            name=f"{stem}_{_suffix(days)}",
+            makes=makes(days),
+            description=f"{words} {_span(days)}",
+            group=group,
+        )
+        for days in windows
+    ]
+
+
 def _kind_columns(kind: str) -> list[Column]:
     words = kind.replace("_", " ")
-    columns = [
-        Column(
-            name=f"n_{kind}_{_suffix(days)}",
-            makes=Count(kind=kind, days=days),
-            description=f"number of {words} {_span(days)}",
-            group=kind,
-        )
-        for days in WINDOWS_DAYS
-    ]
     recency = Column(
         name=f"days_since_last_{kind}",
         makes=Recency(kind=kind),
         description=f"days since the last {words}",
         group=kind,
     )
-    return [*columns, recency]
+    counts = _over_windows(
+        f"n_{kind}",
+        lambda days: Count(kind=kind, days=days),
+        f"number of {words}",
+        kind,
+        WINDOWS_DAYS,
+    )
+    return [*counts, recency]
 
 
 def _total_columns() -> list[Column]:
-    counts = [
-        Column(
-            name=f"n_{_suffix(days)}",
-            makes=Count(days=days),
-            description=f"number of interactions {_span(days)}",
-            group="activity",
-        )
-        for days in (7, 30, 60, 90, None)
+    declared: list[_Windowed] = [
+        ("n", Count, "number of interactions", "activity", (7, 30, 60, 90, None)),
+        ("active_days", ActiveDays, "active days", "activity", (30, 90, None)),
+        ("n_contents", Distinct, "different contents", "content", (90, None)),
+        ("dwell_s", Sum, "seconds spent", "dwell", (30, None)),
     ]
-    active = [
-        Column(
-            name=f"active_days_{_suffix(days)}",
-            makes=ActiveDays(days=days),
-            description=f"days with an interaction {_span(days)}",
-            group="activity",
+    columns = [
+        column
+        for stem, primitive, words, group, windows in declared
+        for column in _over_windows(
+            stem, partial(_make, primitive), words, group, windows
         )
-        for days in (30, 90, None)
     ]
-    contents = [
-        Column(
-            name=f"n_contents_{_suffix(days)}",
-            makes=Distinct(days=days),
-            description=f"different pages, mails and documents {_span(days)}",
-            group="content",
-        )
-        for days in (90, None)
-    ]
-    dwell = [
-        Column(
-            name=f"dwell_s_{_suffix(days)}",
-            makes=Sum(days=days),
-            description=f"seconds spent {_span(days)}",
-            group="dwell",
-        )
-        for days in (30, None)
-    ]
-    return [*counts, *active, *contents, *dwell, *_rhythm_columns()]
+    return [*columns, *_rhythm_columns()]
+
+
+def _make(primitive: type[_InWindow], days: int | None) -> Primitive:
+    return primitive(days=days)
 
 
 def _rhythm_columns() -> list[Column]:

@@ -179,13 +179,9 @@ def fold(events: Any, moments: Any, plan: Any, out: Any) -> None:
             now = as_of[s]
             if fresh or not in_order:
                 _forget_contents(seen, content, copies, scalar)
-                tail[:] = 0
-                counts[:] = 0
-                durations[:] = 0
-                distinct[:] = 0
-                last[:] = _NEVER
-                decayed[:] = 0.0
-                decayed_at[:] = 0
+                _forget_sums(
+                    tail, counts, durations, distinct, last, decayed, decayed_at
+                )
                 scalar[:] = 0
                 scalar[_HEAD] = start[lead]
                 scalar[_LONGEST] = -1
@@ -228,26 +224,26 @@ def fold(events: Any, moments: Any, plan: Any, out: Any) -> None:
                     )
                     tail[w] += 1
             for c in range(op.shape[0]):
+                x, w = a[c], b[c]
                 if op[c] == COUNT:
-                    out[s, c] = counts[b[c], a[c]]
+                    value = float(counts[w, x])
                 elif op[c] == RECENCY:
-                    out[s, c] = _days_between(last[a[c]], now)
+                    value = _days_between(last[x], now)
                 elif op[c] == DECAY:
-                    d = a[c]
-                    out[s, c] = _faded(decayed[d], decayed_at[d], now, decay_rate[d])
+                    value = _faded(decayed[x], decayed_at[x], now, decay_rate[x])
                 elif op[c] == ACTIVE_DAYS:
-                    out[s, c] = _active_days(tail[b[c]], day_rank, scalar)
+                    value = _active_days(tail[w], day_rank, scalar)
                 elif op[c] == DISTINCT:
-                    out[s, c] = distinct[b[c]]
+                    value = float(distinct[w])
                 elif op[c] == SUM:
-                    out[s, c] = durations[b[c]] / 1000.0
+                    value = durations[w] / 1000.0
                 elif op[c] == LONGEST_GAP:
-                    gap = scalar[_LONGEST]
-                    out[s, c] = gap / DAY_US if gap >= 0 else np.nan
+                    value = _longest_gap(scalar)
                 elif op[c] == GAPS_OVER:
-                    out[s, c] = scalar[_N_GAPS]
+                    value = float(scalar[_N_GAPS])
                 else:
-                    out[s, c] = _first(channel, seen, scalar)
+                    value = _first(channel, seen, scalar)
+                out[s, c] = value
 
 
 @njit(cache=True, nogil=True)
@@ -266,6 +262,25 @@ def _forget_contents(seen: Any, content: Any, copies: Any, scalar: Any) -> None:
         if code >= 0:
             for w in range(copies.shape[0]):
                 copies[w, code] = 0
+
+
+@njit(cache=True, nogil=True)
+def _forget_sums(
+    tail: Any,
+    counts: Any,
+    durations: Any,
+    distinct: Any,
+    last: Any,
+    decayed: Any,
+    decayed_at: Any,
+) -> None:
+    tail[:] = 0
+    counts[:] = 0
+    durations[:] = 0
+    distinct[:] = 0
+    last[:] = _NEVER
+    decayed[:] = 0.0
+    decayed_at[:] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -360,6 +375,11 @@ def _faded(value: float, since: int, now: int, rate: float) -> float:
 @njit(cache=True, nogil=True)
 def _days_between(since: int, now: int) -> float:
     return np.nan if since == _NEVER else (now - since) / DAY_US
+
+
+@njit(cache=True, nogil=True)
+def _longest_gap(scalar: Any) -> float:
+    return scalar[_LONGEST] / DAY_US if scalar[_LONGEST] >= 0 else np.nan
 
 
 @njit(cache=True, nogil=True)

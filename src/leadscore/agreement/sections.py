@@ -1,15 +1,11 @@
-"""The agreement: what marketing and sales settled, as typed settings.
+"""The sections of an agreement: typed, frozen, every default one the field knows.
 
-Goes in: the text of ``agreement.toml``. Comes out: a frozen `Agreement`. Unknown keys
-are refused with the allowed list; every default below is one the field knows, and the
-docstring of each section says what it means.
+The docstring of each section says what its keys mean; a key that is not here is
+refused.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 import zoneinfo
 from typing import Annotated, Any, Literal, Self
 
@@ -18,22 +14,21 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
-
-from leadscore.errors import AgreementError
 
 __all__ = [
     "GRADES",
     "Agreement",
     "Attribute",
     "Criterion",
+    "Fit",
     "LabelRule",
     "Persona",
     "PointRule",
     "Points",
-    "parse_agreement",
+    "Section",
+    "Source",
 ]
 
 Grade = Literal["A", "B", "C", "D"]
@@ -348,86 +343,3 @@ def _check_criteria(
             if not criterion.any_of and attribute.kind != "number":
                 msg = f"min and max need a number, {criterion.attribute!r} is not one"
                 raise ValueError(msg)
-
-
-def parse_agreement(text: str, *, name: str = "agreement.toml") -> Agreement:
-    """Return the typed agreement written in ``text``.
-
-    Parameters
-    ----------
-    text : str
-        TOML.
-    name : str, default="agreement.toml"
-        What to call the file in messages.
-
-    Raises
-    ------
-    AgreementError
-        The text is not TOML, a key is unknown (the message lists the allowed ones), or
-        a value is of the wrong type or out of range. All findings are in one message.
-    """
-    try:
-        settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{name}: not valid TOML: {error}."
-        raise AgreementError(msg) from error
-    try:
-        return Agreement.model_validate(settings)
-    except ValidationError as error:
-        findings = [_explain(finding, text, name) for finding in error.errors()]
-        raise AgreementError("\n".join(findings)) from error
-
-
-def _explain(finding: Any, text: str, name: str) -> str:
-    """Say one pydantic finding as a sentence with file, line, key and next step."""
-    path = [str(part) for part in finding["loc"]]
-    key = path[-1] if path else ""
-    where = f"{name}{_line_of(key, text)}"
-    place = _section_name(path[:-1])
-    if finding["type"] == "extra_forbidden":
-        allowed = sorted(_allowed(path[:-1]))
-        close = difflib.get_close_matches(key, allowed, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        unknown = f"{where}: unknown key {key!r} in {place}."
-        return f"{unknown}{hint} Allowed: {', '.join(allowed)}."
-    reason = finding["msg"].removeprefix("Value error, ")
-    if finding["type"] == "missing":
-        return f"{where}: {place} lacks the key {key!r}."
-    if finding["type"] == "value_error":
-        return f"{where}: {_section_name(path)}: {reason}."
-    return f"{where}: {key!r} in {place} is {finding['input']!r}. {reason}."
-
-
-def _section_name(path: list[str]) -> str:
-    return f"[{'.'.join(path)}]" if path else "the top level"
-
-
-def _line_of(key: str, text: str) -> str:
-    """Return " line N" of the first line that sets ``key``, or nothing."""
-    pattern = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(key)}\b|{re.escape(key)}\s*=)")
-    if not key:
-        return ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if pattern.search(line):
-            return f" line {number}"
-    return ""
-
-
-def _allowed(path: list[str]) -> list[str]:
-    """Return the keys that the section at ``path`` may hold."""
-    model: Any = Agreement
-    for part in path:
-        if model is not None and part in model.model_fields:
-            model = _section_type(model.model_fields[part].annotation)
-    return [] if model is None else list(model.model_fields)
-
-
-def _section_type(annotation: Any) -> Any:
-    """Return the Section inside an annotation such as tuple[Persona, ...]."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _section_type(argument)
-        if found is not None:
-            return found
-    return None
