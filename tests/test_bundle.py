@@ -76,7 +76,9 @@ def test_every_trusted_type_is_needed() -> None:
     for name in CANDIDATES:
         model = fit_model(name, rows, converted, groups, seed=0, n_draws=0)
         found |= set(skops.io.get_untrusted_types(data=skops.io.dumps(model.estimator)))
-    assert found == set(TRUSTED_TYPES)
+    # Scipy's splines are made of other classes in the next version.
+    assert {name for name in set(TRUSTED_TYPES) - found if "scipy" not in name} == set()
+    assert found <= set(TRUSTED_TYPES)
 
 
 @pytest.mark.parametrize("name", ["classifier.skops", "policy.json", "agreement.toml"])

@@ -52,8 +52,9 @@ CLASSIFIER = "classifier.skops"
 TRUSTED_TYPES = (
     "numpy.dtype",
     "functools.partial",
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # in splines of scipy 1.17
     "scipy.interpolate._bsplines.BSpline",
+    "scipy.interpolate._bsplines._BSpline",  # in splines of scipy 1.18
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
