@@ -176,6 +176,7 @@ def test_no_conversion_yet_lets_the_points_serve_alone(
     assert run(*arguments, "--as-of", "2025-01-10") == 10
     scores = pd.read_csv(out).set_index("lead_id")
     assert scores["probability"].isna().all()
+    assert scores.loc["L1", "points"] == 0
     assert scores.loc["L2", "label"] == "SQL"
     assert scores.loc["L2", "road"] == "hand_raised"
     assert scores.loc["L1", "label"] == "NURTURE"
@@ -194,6 +195,7 @@ def test_a_dozen_conversions_give_calibrated_points_and_no_label(
     assert run(*arguments, "--as-of", "2025-03-01") == 10
     scores = pd.read_parquet(out)
     assert scores["probability"].notna().all()
+    assert scores["reason_1"].dropna().str.fullmatch(r"-4 idle|-8 idle").all()
     assert set(scores["label"]) == {"NURTURE"}
 
 

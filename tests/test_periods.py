@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadscore import periods
-from leadscore.agreement import Agreement, Conversion, Training
+from leadscore.agreement.sections import Agreement, Conversion, Training
 from leadscore.errors import DataError
 from leadscore.periods import Period, check_periods, groups_of, held_out
 from leadscore.snapshots import label_snapshots
@@ -24,7 +24,7 @@ from tests.histories import (
 )
 
 # By another name, or pytest would take it for a test.
-periods_of = periods.test_periods
+periods_of = periods.backtest_periods
 
 HORIZON, LAG = 30 * DAY, 7 * DAY
 MIDNIGHT = us("2025-05-25T00:00+02:00")

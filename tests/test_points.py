@@ -186,10 +186,10 @@ def test_a_reason_names_the_parts_largest_first() -> None:
     )
     reasons = point_reasons(parts)
     assert reasons.index.tolist() == [5, 6, 7]
-    assert reasons.tolist() == [
-        "+10 pricing view, -4 idle, +2 email open",
-        "",
-        "-4 idle, +4 pricing view",
+    assert [list(row.dropna()) for _, row in reasons.iterrows()] == [
+        ["+10 pricing view", "-4 idle", "+2 email open"],
+        [],
+        ["-4 idle", "+4 pricing view"],
     ]
 
 

@@ -42,7 +42,7 @@ def test_business_comes_first_and_technical_figures_stand_apart(
     bundle: Bundle,
 ) -> None:
     figures = run_figures(bundle)
-    assert {"base_rate", "lift_top10", "points_lift_top10"} <= set(figures)
+    assert {"base_rate", "lift", "points_lift", "share_worked"} <= set(figures)
     technical = {"log_loss", "brier", "auc", "average_precision"}
     assert {f"technical/{name}" for name in technical} <= set(figures)
 

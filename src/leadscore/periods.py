@@ -21,7 +21,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
 
-__all__ = ["Period", "check_periods", "groups_of", "held_out", "test_periods"]
+__all__ = ["Period", "backtest_periods", "check_periods", "groups_of", "held_out"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Period:
         return (as_of >= self.origin) & (as_of < self.end)
 
 
-def test_periods(as_of: pd.Series, agreement: Agreement) -> list[Period]:
+def backtest_periods(as_of: pd.Series, agreement: Agreement) -> list[Period]:
     """Return the backtest periods, oldest first, walking back from the newest as_of.
 
     Parameters

@@ -42,12 +42,18 @@ def point_parts(features: pd.DataFrame, points: Points) -> pd.DataFrame:
     return pd.DataFrame(parts, index=features.index)
 
 
-def point_reasons(parts: pd.DataFrame) -> pd.Series:
-    """Return each row's parts as text, largest first: ``+10 pricing view, -4 idle``."""
+def point_reasons(parts: pd.DataFrame, *, n_reasons: int = 3) -> pd.DataFrame:
+    """Return each row's largest parts as text, largest first: ``+10 pricing view``.
+
+    Returns
+    -------
+    DataFrame of str of shape (n_rows, n_reasons), index of ``parts``
+        ``reason_1, ...``; null where fewer parts are not zero.
+    """
     names = [name.replace("_", " ") for name in parts.columns]
-    return pd.Series(
-        [_reason(row, names) for row in parts.to_numpy()], parts.index, dtype="str"
-    )
+    columns = [f"reason_{n + 1}" for n in range(n_reasons)]
+    said = [_reasons(row, names, n_reasons) for row in parts.to_numpy()]
+    return pd.DataFrame(said, index=parts.index, columns=columns, dtype="str")
 
 
 def _part(features: pd.DataFrame, rule: PointRule) -> np.ndarray:
@@ -58,6 +64,7 @@ def _part(features: pd.DataFrame, rule: PointRule) -> np.ndarray:
     return (np.sign(total) * np.floor(np.abs(total) + 0.5)).astype(np.int64)
 
 
-def _reason(row: np.ndarray, names: list[str]) -> str:
+def _reasons(row: np.ndarray, names: list[str], n_reasons: int) -> list[str | None]:
     order = sorted(range(len(names)), key=lambda i: (-abs(row[i]), names[i]))
-    return ", ".join(f"{row[i]:+d} {names[i]}" for i in order if row[i] != 0)
+    said = [f"{row[i]:+d} {names[i]}" for i in order if row[i] != 0]
+    return [*said, *[None] * n_reasons][:n_reasons]

@@ -75,8 +75,9 @@ def _contest(contest: dict[str, Any]) -> list[str]:
         f"judged on {n_test:,} later snapshots from {len(periods)} past origins, "
         f"{periods[0]['origin'][:10]} to {periods[-1]['end'][:10]}:"
     )
+    lift = f"lift {contest['taken']:.0%}"
     table = [
-        f"{'':<10}{'log loss':<19}{'AUC':<17}{'avg precision':<17}{'lift 10%':>8}",
+        f"{'':<10}{'log loss':<19}{'AUC':<17}{'avg precision':<17}{lift:>8}",
         *(_candidate(row, contest["winner"]) for row in contest["candidates"]),
     ]
     return [*_wrapped(head), *table, "* ships; intervals: 95 %, by lead or account"]
@@ -87,7 +88,7 @@ def _candidate(row: dict[str, Any], winner: str) -> str:
     loss, auc, precision = (
         _bounded(row[name]) for name in ("log_loss", "auc", "average_precision")
     )
-    lift = row["lift_top_tenth"]
+    lift = row["lift_at_capacity"]
     shown = "-" if lift is None else f"{lift:.1f}"
     return f"{row['name']:<9}{mark}{loss:<19}{auc:<17}{precision:<17}{shown:>8}"
 

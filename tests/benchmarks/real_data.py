@@ -175,7 +175,7 @@ def _candidates(metrics: dict[str, Any]) -> pd.DataFrame:
             "log loss": _interval(row["log_loss"]),
             "AUC": _interval(row["auc"]),
             "average precision": _interval(row["average_precision"]),
-            "lift, top 10 %": _lift(row["lift_top_tenth"]),
+            "lift, top 10 %": _lift(row["lift_at_capacity"]),
         }
         for row in metrics["candidates"]
     )

@@ -17,14 +17,14 @@ import pandas as pd
 from leadscore import metrics
 from leadscore.agreement import Agreement
 from leadscore.model import BASELINES, CANDIDATES, fit_model
-from leadscore.periods import Period, check_periods, groups_of, test_periods
+from leadscore.periods import Period, backtest_periods, check_periods, groups_of
 from leadscore.snapshots import label_snapshots
 from leadscore.workflows.rows import Rows
 
 __all__ = ["Contest", "n_converted_groups", "run_contest"]
 
 N_DRAWS = 500
-TOP_SHARE = 0.1
+TOP_SHARE = 0.1  # what sales is taken to work where the agreement states no capacity
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,11 @@ class Contest:
         The candidate of the lowest log loss on later data.
     table : list of dict
         One row a candidate and baseline: ``name, ships`` and (value, low, high) of
-        ``log_loss, brier, auc, average_precision``, of ``precision_top_tenth`` (worst,
-        expected, best over ties), ``lift_top_tenth`` and the Brier decomposition. The
-        base rate ranks nobody: null.
+        ``log_loss, brier, auc, average_precision``, of ``precision_at_capacity``
+        (worst, expected, best over ties), ``lift_at_capacity`` and the Brier
+        decomposition. The base rate ranks nobody: null.
+    taken : float
+        The share of the list that the capacity takes; a tenth where none is stated.
     periods : list of dict
         ``origin, end, n_fit, n_test`` and the converted groups of both.
     reliability : list of dict
@@ -50,6 +52,7 @@ class Contest:
     table: list[dict[str, Any]]
     periods: list[dict[str, Any]]
     reliability: list[dict[str, Any]]
+    taken: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for the bundle."""
@@ -58,6 +61,7 @@ class Contest:
             "candidates": self.table,
             "periods": self.periods,
             "reliability": self.reliability,
+            "taken": self.taken,
         }
 
 
@@ -92,7 +96,7 @@ def run_contest(
     groups = groups_of(rows.snapshots)
     tasks = [
         task
-        for period in test_periods(rows.snapshots["as_of"], agreement)
+        for period in backtest_periods(rows.snapshots["as_of"], agreement)
         if (task := _task(rows, outcomes, agreement, period, groups)) is not None
     ]
     if not tasks:
@@ -161,7 +165,8 @@ def _judge(
     converted = rows.snapshots["converted"].to_numpy()[tested]
     rng = np.random.default_rng(agreement.training.seed)
     draws = metrics.group_draws(groups[tested], n_draws=N_DRAWS, rng=rng)
-    table = [_measure(name, converted, pooled[name], draws) for name in pooled]
+    taken = _share_taken(rows.snapshots["as_of"].iloc[tested], agreement)
+    table = [_measure(name, converted, p, draws, taken) for name, p in pooled.items()]
     losses = {row["name"]: row["log_loss"][0] for row in table}
     winner = min(CANDIDATES, key=lambda name: losses[name])
     reliability = metrics.reliability(converted, pooled[winner], groups[tested])
@@ -170,19 +175,35 @@ def _judge(
         table,
         [_period_counts(task, rows, groups) for task in tasks],
         reliability.to_dict("records"),
+        taken,
     )
 
 
+def _share_taken(as_of: pd.Series, agreement: Agreement) -> float:
+    """Return the share of each list that sales can work before the next one."""
+    labels = agreement.labels
+    weekly = labels.SQL.capacity_per_week or labels.MQL.capacity_per_week
+    days = agreement.snapshots.grid_days
+    if weekly is None or days is None:
+        return TOP_SHARE
+    a_list = len(as_of) / as_of.nunique()
+    return float(min(weekly * days / 7 / a_list, 1.0))
+
+
 def _measure(
-    name: str, converted: np.ndarray, probability: np.ndarray, draws: np.ndarray
+    name: str,
+    converted: np.ndarray,
+    probability: np.ndarray,
+    draws: np.ndarray,
+    taken: float,
 ) -> dict[str, Any]:
-    n_taken = max(round(TOP_SHARE * len(converted)), 1)
+    n_taken = max(round(taken * len(converted)), 1)
     top = metrics.precision_at(converted, probability, n_taken=n_taken)
     parts = metrics.brier_decomposition(converted, probability)
     measured: dict[str, Any] = {**metrics.intervals(converted, probability, draws)}
     ranking: dict[str, Any] = {
-        "precision_top_tenth": (top.worst, top.expected, top.best),
-        "lift_top_tenth": top.expected / converted.mean(),
+        "precision_at_capacity": (top.worst, top.expected, top.best),
+        "lift_at_capacity": top.expected / converted.mean(),
     }
     if name == "base rate":
         # It ranks nobody; pooled over origins, its rates would seem to.

@@ -61,8 +61,9 @@ def _contest_figures(bundle: Bundle) -> dict[str, float]:
     best = rows[bundle.metrics["winner"]]
     technical = ("log_loss", "brier", "auc", "average_precision")
     return {
-        "lift_top10": best["lift_top_tenth"],
-        "precision_top10": best["precision_top_tenth"][1],
-        "points_lift_top10": rows["points"]["lift_top_tenth"],
+        "lift": best["lift_at_capacity"],
+        "precision": best["precision_at_capacity"][1],
+        "points_lift": rows["points"]["lift_at_capacity"],
+        "share_worked": bundle.metrics["taken"],
         **{f"technical/{name}": best[name][0] for name in technical},
     }

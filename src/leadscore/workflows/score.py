@@ -18,6 +18,7 @@ from leadscore.bundle import Bundle
 from leadscore.errors import InputError
 from leadscore.explain import column_groups, reasons
 from leadscore.features import describe_features
+from leadscore.points import point_reasons
 from leadscore.policy import assign_labels, engagement_level
 from leadscore.snapshots import ELIGIBLE, snapshots_at
 from leadscore.store import read_agreement, read_tables
@@ -172,20 +173,21 @@ def _scores(bundle: Bundle, rows: Rows) -> pd.DataFrame:
 def _predict(
     bundle: Bundle, rows: Rows, is_eligible: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, pd.Series]]:
-    """Return probability, its interval and the reasons; null where none is given."""
+    """Return probability, its interval and the reasons; null where none is given.
+
+    Where the points serve alone, the reasons are theirs.
+    """
     n = len(is_eligible)
     probability, low, high = (np.full(n, np.nan) for _ in range(3))
-    index = rows.features.index
-    why = pd.DataFrame(
-        None, index=index, columns=["reason_1", "reason_2", "reason_3"], dtype="str"
-    )
     model = bundle.model
+    why = point_reasons(rows.parts)
+    why.loc[~is_eligible] = None
     if model is not None and is_eligible.any():
         asked = rows.features[is_eligible]
         probability[is_eligible] = model.predict(asked)
         low[is_eligible], high[is_eligible] = model.predict_interval(asked)
-        groups = column_groups(model.columns, bundle.catalogue)
-        words = describe_features(bundle.catalogue, bundle.agreement)
-        given = reasons(asked, model, bundle.typical, groups, words)
-        why.loc[is_eligible] = given
+        if model.name != "points":
+            groups = column_groups(model.columns, bundle.catalogue)
+            words = describe_features(bundle.catalogue, bundle.agreement)
+            why.loc[is_eligible] = reasons(asked, model, bundle.typical, groups, words)
     return probability, low, high, {str(name): why[name] for name in why}

@@ -1,0 +1,116 @@
+"""The contest: what is fitted on at an origin was known then, and capacity counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leadscore.agreement import Agreement, parse_agreement
+from leadscore.bundle import Bundle
+from leadscore.periods import backtest_periods, groups_of
+from leadscore.snapshots import known_before, label_snapshots, training_snapshots
+from leadscore.tables import Tables
+from leadscore.workflows import backtest
+from leadscore.workflows.rows import Rows, build_rows
+
+
+@pytest.fixture(scope="module")
+def rows(bundle: Bundle, tables: Tables) -> Rows:
+    agreement, end = bundle.agreement, tables.data_end
+    snapshots = training_snapshots(tables.leads, tables.outcomes, agreement, end)
+    labelled = label_snapshots(snapshots, tables.outcomes, agreement, end)
+    settled = labelled[labelled["converted"].notna()]
+    return build_rows(tables, settled, bundle.catalogue, agreement)
+
+
+def tasks(rows: Rows, outcomes: pd.DataFrame, agreement: Agreement) -> list[object]:
+    groups = groups_of(rows.snapshots)
+    periods = backtest_periods(rows.snapshots["as_of"], agreement)
+    return [
+        backtest._task(rows, outcomes, agreement, period, groups) for period in periods
+    ]
+
+
+def test_at_an_origin_nothing_learned_later_is_fitted_on(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    """With the outcomes cut at the origin, what is fitted on stays the same."""
+    agreement = bundle.agreement
+    for task in tasks(rows, tables.outcomes, agreement):
+        then = known_before(tables.outcomes, task.period.origin)
+        alone = backtest._task(
+            rows, then, agreement, task.period, groups_of(rows.snapshots)
+        )
+        np.testing.assert_array_equal(task.fit, alone.fit)
+        np.testing.assert_array_equal(task.fit_converted, alone.fit_converted)
+
+
+def test_a_conversion_reported_after_the_origin_is_none_there(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    """It counts in the shipped model, and would have counted as a zero back then."""
+    first = tasks(rows, tables.outcomes, bundle.agreement)[0]
+    converted = rows.snapshots.iloc[first.fit[first.fit_converted == 1]]
+    lead = converted["lead_id"].iloc[0]
+    late = tables.outcomes.copy()
+    late.loc[late["lead_id"] == lead, "known_at"] = first.period.origin
+    then = backtest._task(
+        rows, late, bundle.agreement, first.period, groups_of(rows.snapshots)
+    )
+    of_lead = (rows.snapshots["lead_id"].iloc[first.fit] == lead).to_numpy()
+    assert first.fit_converted[of_lead].sum() > 0
+    assert then.fit_converted[of_lead].sum() == 0
+    np.testing.assert_array_equal(
+        then.fit_converted[~of_lead], first.fit_converted[~of_lead]
+    )
+
+
+def test_every_fitted_window_ends_before_its_origin(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    ahead = pd.Timedelta(days=90 + 7)
+    as_of = rows.snapshots["as_of"]
+    for task in tasks(rows, tables.outcomes, bundle.agreement):
+        assert (as_of.iloc[task.fit] + ahead <= task.period.origin).all()
+        assert (as_of.iloc[task.test] >= task.period.origin).all()
+        assert len(task.test) > 1000
+
+
+def test_the_best_log_loss_on_later_time_ships(bundle: Bundle) -> None:
+    ships = [row for row in bundle.metrics["candidates"] if row["ships"]]
+    best = min(ships, key=lambda row: row["log_loss"][0])
+    assert bundle.metrics["winner"] == best["name"]
+    assert bundle.model is not None
+    assert bundle.model.name == best["name"]
+
+
+def test_the_table_holds_trivial_rivals(bundle: Bundle) -> None:
+    rows = {row["name"]: row for row in bundle.metrics["candidates"]}
+    assert {"base rate", "recency"} == {
+        n for n, row in rows.items() if not row["ships"]
+    }
+    assert rows["base rate"]["auc"] is None
+
+
+def test_a_stated_capacity_says_how_far_down_the_list_sales_gets() -> None:
+    """5 a week, a list of 200 leads every 14 days: 10 of them. Never more than all."""
+    as_of = pd.Series(np.repeat(pd.date_range("2025-01-01", periods=3), 200))
+    agreement = parse_agreement("[labels.SQL]\ncapacity_per_week = 5\n")
+    assert backtest._share_taken(as_of, agreement) == pytest.approx(5 * 2 / 200)
+    more = parse_agreement("[labels.SQL]\ncapacity_per_week = 500\n")
+    assert backtest._share_taken(as_of, more) == 1.0
+    none = parse_agreement("")
+    assert backtest._share_taken(as_of, none) == 0.1
+
+
+def test_a_test_period_of_one_class_is_left_out(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    nobody = rows.snapshots.assign(converted=0.0)
+    found = tasks(
+        dataclasses.replace(rows, snapshots=nobody), tables.outcomes, bundle.agreement
+    )
+    assert found == [None, None, None]
