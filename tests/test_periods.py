@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadscore import periods
-from leadscore.agreement.sections import Agreement, Conversion, Training
+from leadscore.agreement import Agreement, Conversion, Training
 from leadscore.errors import DataError
 from leadscore.periods import Period, check_periods, groups_of, held_out
 from leadscore.snapshots import label_snapshots

@@ -21,14 +21,23 @@ __all__ = [
     "GRADES",
     "Agreement",
     "Attribute",
+    "ColumnNames",
+    "Consent",
+    "Conversion",
     "Criterion",
+    "Engagement",
+    "Features",
     "Fit",
+    "HandRaise",
     "LabelRule",
+    "Labels",
     "Persona",
     "PointRule",
     "Points",
     "Section",
+    "Snapshots",
     "Source",
+    "Training",
 ]
 
 Grade = Literal["A", "B", "C", "D"]
