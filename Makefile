@@ -11,16 +11,19 @@ AS_OF ?= 2026-01-01
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help train score test check format data bench-real bench-truth lock clean
+.PHONY: help train score promote test check format data bench-real bench-truth lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 train: $(VENV)/installed ## train a model (DATA=folder)
-	$(BIN)/leadscore train $(DATA) --models $(MODELS)
+	$(BIN)/leadscore train "$(DATA)" --models "$(MODELS)"
 
 score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
-	$(BIN)/leadscore score $(DATA) --models $(MODELS) --as-of $(AS_OF) --out $(OUT)
+	$(BIN)/leadscore score "$(DATA)" --models "$(MODELS)" --as-of $(AS_OF) --out "$(OUT)"
+
+promote: $(VENV)/installed ## put a trained model into use (MODEL=id)
+	$(BIN)/leadscore promote $(MODEL) --models "$(MODELS)"
 
 test: $(VENV)/installed ## run the tests
 	$(BIN)/pytest -q
@@ -36,7 +39,7 @@ format: $(VENV)/installed ## format the code
 	$(BIN)/ruff format
 
 data: $(VENV)/installed ## make data/sample anew, byte for byte
-	$(BIN)/leadscore simulate data/sample --leads 2000 --seed 1
+	$(BIN)/leadscore simulate data/sample --leads 2000 --seed 1 --overwrite
 
 bench-real: $(VENV)/installed ## train on public data sets, print the tables
 	$(BIN)/python -m tests.benchmarks.real_data

@@ -82,7 +82,6 @@ rules = [
     { kind = "email_open", points = 2, cap = 10 },
     { kind = "pricing_view", points = 10, half_life_days = 7.0 },
     { kind = "unsubscribe", points = -8 },
-    { kind = "call", points = 50 },
 ]
 
 [hand_raise]

@@ -75,6 +75,10 @@ def test_settings_are_frozen() -> None:
             "rules = [{ kind = 'a', points = 1 }, { kind = 'a', points = 2 }]",
             "two rules for the same kind: a",
         ),
+        (
+            "[hand_raise]\nkinds = ['meeting']\n",
+            "kinds on the deny-list earn no points.*: meeting",
+        ),
         ("[fit]\nA = 50\nB = 60\n", "edges must fall from A to C"),
         ("a = b\n", "not valid TOML"),
     ],

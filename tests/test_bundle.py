@@ -104,9 +104,27 @@ def test_a_missing_file_is_refused(copy: Path) -> None:
 
 
 def test_a_bundle_under_another_name_is_refused(copy: Path) -> None:
-    (copy / only_model(copy)).rename(copy / "another")
+    (copy / only_model(copy)).rename(copy / "2020-01-01-aaaaaaaa")
     with pytest.raises(RefusedError, match="speaks of model"):
-        load_bundle(copy, "another")
+        load_bundle(copy, "2020-01-01-aaaaaaaa")
+
+
+@pytest.mark.parametrize("model_id", ["../x", "", "latest", "2020-01-01-abc", "/etc"])
+def test_what_is_no_model_id_never_becomes_a_path(model_id: str, copy: Path) -> None:
+    with pytest.raises(InputError, match="is no model id; one looks like"):
+        load_bundle(copy, model_id)
+
+
+def test_a_damaged_manifest_is_refused(copy: Path) -> None:
+    (copy / only_model(copy) / "manifest.json").write_text("{")
+    with pytest.raises(RefusedError, match=r"manifest\.json is damaged"):
+        load_bundle(copy, only_model(copy))
+
+
+def test_an_empty_name_of_the_model_in_use_is_said(tmp_path: Path) -> None:
+    (tmp_path / "current").touch()
+    with pytest.raises(InputError, match=r"current is empty\. Run `leadscore promote"):
+        current_model(tmp_path)
 
 
 def test_a_type_that_is_not_on_the_list_is_refused_before_it_is_made(
@@ -128,13 +146,13 @@ def test_another_scikit_learn_is_refused(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.sklearn, "__version__", "9.9")
-    with pytest.raises(RefusedError, match=r"here is 9\.9: .* Retrain"):
+    with pytest.raises(RefusedError, match=r"here is 9\.9: .* Train again"):
         load_bundle(copy, only_model(copy))
 
 
 def test_a_model_that_is_not_there_names_those_that_are(copy: Path) -> None:
     with pytest.raises(InputError, match=f"Models here: {only_model(copy)}"):
-        load_bundle(copy, "2020-01-01-abc")
+        load_bundle(copy, "2020-01-01-aaaaaaaa")
 
 
 def test_no_model_in_use_says_what_to_run(tmp_path: Path) -> None:
@@ -146,7 +164,7 @@ def test_promoting_names_the_model_in_use_and_checks_it_first(copy: Path) -> Non
     set_current(copy, only_model(copy))
     assert current_model(copy) == only_model(copy)
     with pytest.raises(InputError):
-        set_current(copy, "2020-01-01-abc")
+        set_current(copy, "2020-01-01-aaaaaaaa")
     assert current_model(copy) == only_model(copy)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from leadscore import files
 from leadscore.cli import main, parse_as_of
 from leadscore.errors import UsageError
 from tests.folders import AGREEMENT, INTERACTIONS, LEADS, OUTCOMES, many_leads
@@ -94,6 +95,19 @@ def test_help_answers_without_loading_a_learner() -> None:
             },
             65,
             r"'?country'?.*changes = false.*known_at",
+        ),
+        (
+            {
+                "leads": LEADS.replace("2025-01-02T09:00:00Z,de", ",de"),
+                "agreement": AGREEMENT.replace("changes = false", "changes = true"),
+            },
+            65,
+            r"no known_at, or not on every row",
+        ),
+        (
+            {"agreement": AGREEMENT.replace("changes = false", "changes = true")},
+            65,
+            r"country may change.*no history.*changes = false",
         ),
         ({"leads": ""}, 66, r"leads\.csv.*is empty"),
         (
@@ -238,6 +252,146 @@ def test_training_outlives_a_tracking_store_that_does_not_answer(
     assert train(folder) == 10
     assert "tracking: not logged" in capsys.readouterr().out
     assert (tmp_path / "models" / "current").exists()
+
+
+def test_planned_events_do_not_move_the_end_of_the_data(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """One webinar next year would make every snapshot mature, and most of them 0."""
+    texts = many_leads(120, 30)
+    texts["interactions"] += "L1,2027-06-01T10:00:00Z,webinar_registered\n"
+    agreement = AGREEMENT.replace('data_end = "2025-06-01T00:00:00Z"', "")
+    assert train(write(tmp_path / "data", **texts, agreement=agreement)) == 65
+    message = capsys.readouterr().err
+    assert "the latest known_at is 2027-06-01T10:00:00+00:00, but all" in message
+    assert "data_end under [source]" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "sentence"),
+    [
+        (["promote", "2020-01-01-aaaaaaaa"], 66, "is not a model"),
+        (["promote", "../../etc"], 66, "is no model id"),
+        (["simulate", "DIR", "--leads", "0", "--seed", "1"], 2, "0"),
+        (["simulate", "DIR", "--leads", "5", "--seed", "-1"], 2, "-1"),
+    ],
+)
+def test_every_verb_turns_an_error_into_a_line(
+    arguments: list[str],
+    exit_code: int,
+    sentence: str,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == exit_code
+    assert sentence in capsys.readouterr().err
+
+
+def test_one_simulated_lead_is_a_firm(tmp_path: Path) -> None:
+    assert run("simulate", tmp_path / "one", "--leads", 1, "--seed", 1) == 0
+
+
+def test_simulate_never_replaces_an_agreement_of_ones_own(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    folder = write(tmp_path / "data")
+    arguments = ["simulate", folder, "--leads", 5, "--seed", 1]
+    assert run(*arguments) == 77
+    assert "is not the one that simulate writes" in capsys.readouterr().err
+    assert (folder / "agreement.toml").read_text() == AGREEMENT
+    assert (folder / "leads.csv").read_text() == LEADS
+    assert run(*arguments, "--overwrite") == 0
+
+
+def test_an_interruption_is_a_line_and_its_exit_code(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("leadscore.workflows.train.train", interrupt)
+    assert train(write(tmp_path / "data")) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_second_training_finds_the_first_at_work(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    folder = write(tmp_path / "data")
+    with files.lock(tmp_path / "models" / "train.lock"):
+        assert train(folder) == 75
+    assert "train.lock" in capsys.readouterr().err
+
+
+@pytest.fixture
+def scoring(tmp_path: Path, capsys: Capture) -> list[object]:
+    """The arguments of a scoring, but for its as_of."""
+    folder = write(tmp_path / "data", **many_leads(100, 12))
+    train(folder)
+    capsys.readouterr()
+    out = tmp_path / "scores.csv"
+    return ["score", folder, "--models", tmp_path / "models", "--out", out]
+
+
+def test_scoring_never_replaces_an_input(
+    scoring: list[object], tmp_path: Path, capsys: Capture
+) -> None:
+    leads = tmp_path / "data" / "leads.csv"
+    before = leads.read_bytes()
+    assert run(*scoring[:-1], leads, "--as-of", "2025-03-01") == 77
+    assert "it will not be replaced" in capsys.readouterr().err
+    assert leads.read_bytes() == before
+
+
+def test_scoring_without_the_interactions_of_training_is_refused(
+    scoring: list[object], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "data" / "interactions.csv").unlink()
+    assert run(*scoring, "--as-of", "2025-03-01") == 66
+    assert "everybody would seem idle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("as_of", "sentence"),
+    [
+        (
+            "2020-01-01",
+            "no lead is on the list: the leads became known from 2025-01-01",
+        ),
+        ("2025-07-01", "the data ends 30 days before as_of, on 2025-06-01"),
+    ],
+)
+def test_a_list_that_is_empty_or_stale_is_degraded(
+    as_of: str, sentence: str, scoring: list[object], capsys: Capture
+) -> None:
+    assert run(*scoring, "--as-of", as_of) == 10
+    assert f"DEGRADED: {sentence}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_newer_agreement_waits_for_the_next_training(
+    scoring: list[object], tmp_path: Path, capsys: Capture
+) -> None:
+    """Also where it maps a column that the model does not know."""
+    agreement = tmp_path / "data" / "agreement.toml"
+    agreement.write_text(
+        AGREEMENT.replace("= 30", "= 60")
+        + '[source.columns.leads]\nsize = "Effectif"\n'
+        + '[attributes.size]\nkind = "number"\nchanges = false\n'
+    )
+    run(*scoring, "--as-of", "2025-03-01")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "differs from the model's agreement in attributes, conversion" in shown
+
+
+def test_words_that_nobody_speaks_are_shown(tmp_path: Path, capsys: Capture) -> None:
+    agreement = AGREEMENT + '[hand_raise]\nkinds = ["demo_reqest"]\n'
+    outcomes = OUTCOMES + "L2,perdu,2025-01-20T09:00:00Z\n"
+    train(write(tmp_path / "data", agreement=agreement, outcomes=outcomes))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "kinds that interactions never has: demo_reqest" in shown
+    assert "stages that neither convert nor end a lead in the agreement: perdu" in shown
 
 
 def test_scoring_without_a_model_says_what_to_run(

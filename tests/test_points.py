@@ -101,10 +101,6 @@ def test_a_negative_rule_takes_points_away() -> None:
     assert earned(("unsubscribe", 1.0))["unsubscribe"] == -8
 
 
-def test_denied_kinds_give_no_points_even_if_a_rule_asks_for_them() -> None:
-    assert earned(("call", 1.0))["call"] == 0
-
-
 def test_after_one_half_life_exactly_half_counts() -> None:
     assert earned(("pricing_view", 7.0))["pricing_view"] == 5
     assert earned(("pricing_view", 14.0))["pricing_view"] == 3  # 2.5, rounded away

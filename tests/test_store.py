@@ -222,7 +222,8 @@ def test_leads_without_a_usable_row_are_refused(folder):
 
 def test_a_missing_agreement_tells_the_next_step(tmp_path):
     with pytest.raises(
-        InputError, match=r"agreement\.toml is missing. Run `leadscore i"
+        InputError,
+        match=r"agreement\.toml is missing\. Write one; two lines",
     ):
         read_agreement(tmp_path)
 

@@ -10,8 +10,9 @@
 Goes in: a `Bundle`. Comes out: the same. Nothing is unpickled: the classifier is read
 by skops with the fixed list `TRUSTED_TYPES`, after the digests of all files were
 checked on the very bytes that are then used. A file too many is refused like one that
-is missing or altered. Where there was too little to learn from, ``model`` is None and
-``classifier.skops`` is absent.
+is missing or altered. Digests find accidents and careless edits; they are no signature.
+Where there was too little to learn from, ``model`` is None and ``classifier.skops`` is
+absent.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from leadscore.policy import Threshold
 __all__ = [
     "TRUSTED_TYPES",
     "Bundle",
+    "code_digest",
     "current_model",
     "load_bundle",
     "save_bundle",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+MODEL_ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.skops"
 
@@ -124,6 +128,9 @@ def load_bundle(models: Path, model_id: str) -> Bundle:
         A file is missing, altered or too many; the classifier holds a type that is not
         trusted; or it was trained with another scikit-learn.
     """
+    if not MODEL_ID.fullmatch(model_id):
+        msg = f"{model_id!r} is no model id; one looks like 2026-01-01-7a96b90a."
+        raise InputError(msg)
     folder = models / model_id
     contents = _checked_contents(folder, model_id)
     read = {
@@ -159,13 +166,17 @@ def current_model(models: Path) -> str:
         No model is in use yet.
     """
     try:
-        return (models / "current").read_text().strip()
-    except FileNotFoundError as error:
+        named = (models / "current").read_text().strip()
+    except OSError as error:
         msg = (
-            f"{models / 'current'} does not exist: no model is in use. Run `leadscore "
+            f"{models / 'current'} cannot be read: no model is in use. Run `leadscore "
             "train DATA` first, or name one with --model."
         )
         raise InputError(msg) from error
+    if not named:
+        msg = f"{models / 'current'} is empty. Run `leadscore promote MODEL_ID`."
+        raise InputError(msg)
+    return named
 
 
 def set_current(models: Path, model_id: str) -> None:
@@ -178,6 +189,15 @@ def set_current(models: Path, model_id: str) -> None:
     """
     load_bundle(models, model_id)
     files.write_text(models / "current", f"{model_id}\n")
+
+
+def code_digest() -> str:
+    """Return a digest of this package's source: other code may be another model."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:
@@ -228,7 +248,7 @@ def _checked_contents(folder: Path, model_id: str) -> dict[str, bytes]:
             "Run `leadscore train DATA` to make one."
         )
         raise InputError(msg)
-    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest = _manifest(folder)
     if manifest.get("format") != FORMAT or manifest.get("model_id") != model_id:
         msg = (
             f"{folder / MANIFEST} speaks of model {manifest.get('model_id')!r} in "
@@ -249,7 +269,16 @@ def _checked_contents(folder: Path, model_id: str) -> dict[str, bytes]:
     return contents
 
 
-_RETRAIN = "Restore the folder from a backup, or retrain; it will not be loaded."
+_RETRAIN = "Restore it from a backup, or remove the folder and train again."
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        msg = f"{folder / MANIFEST} is damaged: {error}. {_RETRAIN}"
+        raise RefusedError(msg) from error
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _load_model(
@@ -262,8 +291,8 @@ def _load_model(
     if trained_with != sklearn.__version__:
         msg = (
             f"{folder.name} was trained with scikit-learn {trained_with}, here is "
-            f"{sklearn.__version__}: its numbers are not sure to be the same. Retrain, "
-            "or install the version of requirements.lock."
+            f"{sklearn.__version__}: its numbers are not sure to be the same. Train "
+            "again, or install the version it was trained with."
         )
         raise RefusedError(msg)
     _check_types(contents[CLASSIFIER])

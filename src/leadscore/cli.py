@@ -34,8 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         print(f"leadscore: {error}", file=sys.stderr)
-        _write_rejects(getattr(error, "rejects", None), _rejects_path(arguments))
+        rejects = getattr(error, "rejects", None)
+        if rejects is not None:
+            _write_rejects(rejects, _rejects_path(arguments))
         return error.exit_code
+    except KeyboardInterrupt:
+        print("leadscore: interrupted; nothing half-written is left", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +85,9 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--leads", type=int, required=True, metavar="N")
     parser.add_argument("--seed", type=int, required=True, metavar="S")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an agreement that is there"
+    )
 
 
 def _add_train(verbs: Any) -> None:
@@ -112,7 +120,10 @@ def _simulate(arguments: argparse.Namespace) -> int:
     from leadscore.workflows.simulate import simulate_folder
 
     made = simulate_folder(
-        arguments.folder, n_leads=arguments.leads, seed=arguments.seed
+        arguments.folder,
+        n_leads=arguments.leads,
+        seed=arguments.seed,
+        overwrite=arguments.overwrite,
     )
     print(
         f"{arguments.folder}: {made.leads['lead_id'].nunique():,} leads, "
@@ -123,15 +134,12 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     from leadscore import summary
-    from leadscore.workflows.record import record_run
     from leadscore.workflows.train import train
 
     started = time.monotonic()
     trained = train(arguments.data, arguments.models)
     _show(summary.train_lines(trained))
     _write_rejects(trained.tables.rejects, _rejects_path(arguments))
-    if trained.is_new:
-        print(f"tracking: {record_run(trained.bundle, arguments.models)}")
     print(_cost(started))
     return EXIT_DEGRADED if trained.is_degraded else EXIT_OK
 
@@ -147,7 +155,7 @@ def _score(arguments: argparse.Namespace) -> int:
     scored = score(arguments.data, bundle, as_of=as_of, out=arguments.out)
     _show(summary.score_lines(scored, as_of, arguments.out))
     _write_rejects(scored.tables.rejects, _rejects_path(arguments))
-    return EXIT_DEGRADED if bundle.provenance["degraded"] else EXIT_OK
+    return EXIT_DEGRADED if scored.is_degraded else EXIT_OK
 
 
 def _promote(arguments: argparse.Namespace) -> int:

@@ -74,12 +74,10 @@ def reasons(
         ``reason_1, reason_2, reason_3``; null where fewer matter.
     """
     names = sorted(set(groups.values()))
-    effects = np.column_stack(
-        [
-            _effect(rows, model, typical, [c for c, g in groups.items() if g == name])
-            for name in names
-        ]
-    )
+    members = {name: [c for c, g in groups.items() if g == name] for name in names}
+    said = log_odds(model.predict(rows))
+    without = [_without(rows, model, typical, members[name]) for name in names]
+    effects = said[:, None] - np.column_stack(without)
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :N_REASONS]
     records = rows.to_dict("records")
     table = [
@@ -96,12 +94,13 @@ def reasons(
     return pd.DataFrame(table, index=rows.index, columns=columns, dtype="str")
 
 
-def _effect(
+def _without(
     rows: pd.DataFrame,
     model: FittedModel,
     typical: dict[str, float | str | None],
     columns: list[str],
 ) -> np.ndarray:
+    """Return the log odds with some columns as in the typical row."""
     changed = rows.copy()
     for column in columns:
         value = typical[column]
@@ -111,7 +110,7 @@ def _effect(
             )
         else:
             changed[column] = np.nan if value is None else value
-    return log_odds(model.predict(rows)) - log_odds(model.predict(changed))
+    return log_odds(model.predict(changed))
 
 
 def _reason(

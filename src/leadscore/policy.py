@@ -3,9 +3,6 @@
 Goes in: scored rows and thresholds. Comes out: one label a row, the road by which it
 was reached, and the reason in a sentence. Thresholds are inclusive:
 ``probability >= t``.
-
-In this first form a threshold *aims* at the agreement's precision on held-out leads; it
-is not a promise with a confidence, and nothing here says so.
 """
 
 from __future__ import annotations
@@ -17,17 +14,16 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import GRADES, Agreement, LabelRule
-from leadscore.metrics import proportion_interval
+from leadscore.agreement.sections import Grade
 
 __all__ = [
     "Threshold",
     "assign_labels",
-    "choose_thresholds",
     "engagement_edges",
     "engagement_level",
+    "is_hand_raised",
+    "passes_gate",
 ]
-
-MIN_ENTRIES = 20  # below that many leads a share says nothing
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Threshold:
     probability : float or None
         None: the label is not issued by probability.
     n_entries, n_converted : int
-        Held-out leads that entered, each counted once at its first entry.
+        Held-out leads that entered by the nurtured road, each counted once.
     low, high : float
         Exact two-sided interval of their share at the rule's confidence.
     because : str
@@ -56,54 +52,31 @@ class Threshold:
     because: str
 
 
-def choose_thresholds(
-    held_out: pd.DataFrame,
-    grid: tuple[float, ...],
-    agreement: Agreement,
-    *,
-    weeks: float,
-    share: float,
-) -> dict[str, Threshold]:
-    """Return the thresholds of MQL and SQL.
+def passes_gate(grades: pd.Series, label: str, agreement: Agreement) -> pd.Series:
+    """Return which grades pass a label's fit gate; an unknown grade passes none.
 
-    Parameters
-    ----------
-    held_out : DataFrame
-        ``lead_id, as_of, probability, converted, fit_grade`` of leads that the model
-        has not seen, in the newest mature period.
-    grid : tuple of float
-        Thresholds to try, strict to loose, fixed before the held-out leads were seen.
-    agreement : Agreement
-    weeks : float
-        Length of the period.
-    share : float
-        Held-out leads as a share of all: a capacity is for all of them.
-
-    Returns
-    -------
-    dict of str to Threshold
-        MQL's is never above SQL's.
+    Without personas there is no fit, and no gate.
     """
-    rows = held_out.sort_values(["as_of", "lead_id"])
-    chosen = {}
-    for label in ("SQL", "MQL"):
-        rule: LabelRule = getattr(agreement.labels, label)
-        gated = rows[passes_fit(rows["fit_grade"], rule.min_fit)]
-        entries = [_entries(gated, threshold) for threshold in grid]
-        if rule.precision is not None:
-            place = _loosest_that_holds(entries, rule.precision)
-        else:
-            wanted = float(rule.capacity_per_week or 0) * weeks * share
-            place = _loosest_that_fits(entries, wanted)
-        chosen[label] = _threshold(label, rule, grid, entries, place)
-    return _in_order(chosen)
-
-
-def passes_fit(grades: pd.Series, min_fit: str | None) -> pd.Series:
-    """Return which rows reach a grade; an unknown grade reaches none."""
+    min_fit = _gate_of(label, agreement)
     if min_fit is None:
         return pd.Series(data=True, index=grades.index)
     return grades.isin(GRADES[: GRADES.index(min_fit) + 1])
+
+
+def is_hand_raised(rows: pd.DataFrame, agreement: Agreement) -> pd.Series:
+    """Return who asked to be contacted, lately and with a fit that is good enough.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``raised_days`` (null: never) and ``fit_grade``; an unknown fit is given the
+        benefit of the doubt.
+    agreement : Agreement
+    """
+    lately = rows["raised_days"] <= agreement.hand_raise.within_days
+    place = GRADES.index(agreement.hand_raise.min_fit)
+    fits = rows["fit_grade"].isna() | rows["fit_grade"].isin(GRADES[: place + 1])
+    return lately & fits
 
 
 def engagement_edges(engagement: np.ndarray) -> tuple[float, float, float]:
@@ -145,81 +118,10 @@ def assign_labels(
         ``label, road, label_reason``; the road is ``nurtured`` or ``hand_raised`` where
         the label is MQL or SQL, else null.
     """
+    rows = rows.assign(is_raised=is_hand_raised(rows, agreement))
     labels = [_label(row, thresholds, agreement) for row in rows.itertuples()]
     columns = ["label", "road", "label_reason"]
     return pd.DataFrame(labels, index=rows.index, columns=columns).astype("str")
-
-
-def _entries(rows: pd.DataFrame, threshold: float) -> tuple[int, int]:
-    """Return how many leads entered, and how many of those converted after it."""
-    first = rows[rows["probability"] >= threshold].drop_duplicates("lead_id")
-    return len(first), int(first["converted"].sum())
-
-
-def _loosest_that_holds(entries: list[tuple[int, int]], target: float) -> int | None:
-    """Loosen from the first threshold with enough leads; stop at the first miss."""
-    found = None
-    for place, (n_entries, n_converted) in enumerate(entries):
-        if n_entries < MIN_ENTRIES:
-            continue
-        if n_converted < target * n_entries:
-            break
-        found = place
-    return found
-
-
-def _loosest_that_fits(entries: list[tuple[int, int]], wanted: float) -> int | None:
-    fitting = [place for place, (n, _) in enumerate(entries) if n <= wanted]
-    return fitting[-1] if fitting else None
-
-
-def _threshold(
-    label: str,
-    rule: LabelRule,
-    grid: tuple[float, ...],
-    entries: list[tuple[int, int]],
-    place: int | None,
-) -> Threshold:
-    aim = (
-        f"aims at {rule.precision:.0%} of those who enter"
-        if rule.precision is not None
-        else f"takes {rule.capacity_per_week:g} leads a week"
-    )
-    if place is None:
-        n_entries, n_converted = max(entries, default=(0, 0))
-        because = (
-            f"{label} {aim}; on {n_entries} held-out leads no threshold reached it "
-            f"with at least {MIN_ENTRIES} of them, so it is not issued by probability."
-        )
-        return Threshold(label, None, n_entries, n_converted, 0.0, 1.0, because)
-    n_entries, n_converted = entries[place]
-    low, high = proportion_interval(n_converted, n_entries, confidence=rule.confidence)
-    because = (
-        f"{label} {aim}; of {n_entries} held-out leads that entered, {n_converted} "
-        f"converted ({n_converted / max(n_entries, 1):.0%}, "
-        f"{rule.confidence:.0%} interval {low:.0%} to {high:.0%})."
-    )
-    return Threshold(label, grid[place], n_entries, n_converted, low, high, because)
-
-
-def _in_order(chosen: dict[str, Threshold]) -> dict[str, Threshold]:
-    """Lower MQL's threshold to SQL's where chance put it above."""
-    mql, sql = chosen["MQL"], chosen["SQL"]
-    if sql.probability is None:
-        return chosen
-    if mql.probability is not None and mql.probability <= sql.probability:
-        return chosen
-    because = f"{mql.because} Issued from SQL's threshold, which is the lower one."
-    lowered = Threshold(
-        "MQL",
-        sql.probability,
-        sql.n_entries,
-        sql.n_converted,
-        sql.low,
-        sql.high,
-        because,
-    )
-    return {"SQL": sql, "MQL": lowered}
 
 
 def _label(
@@ -227,14 +129,16 @@ def _label(
 ) -> tuple[str, str | None, str]:
     status, grade = row.status, row.fit_grade
     if status == "disqualified":
-        return "DISQUALIFIED", None, "Disqualified, as known at as_of."
-    raised = _hand_raised(row, agreement)
-    if raised is not None and _reaches(grade, agreement.hand_raise.min_fit):
+        return "DISQUALIFIED", None, "Disqualified by then."
+    raised = _raised(row, agreement)
+    if row.is_raised:
         return "SQL", "hand_raised", f"{raised}; {_fit_words(grade)}."
+    if status != "eligible":
+        return "NURTURE", None, f"{raised}, but {_fit_words(grade)}; lead {status}."
     return _nurtured(row, thresholds, agreement, raised)
 
 
-def _hand_raised(row: Any, agreement: Agreement) -> str | None:
+def _raised(row: Any, agreement: Agreement) -> str | None:
     days = row.raised_days
     if not days <= agreement.hand_raise.within_days:  # null is not
         return None
@@ -259,12 +163,10 @@ def _nurtured(
             continue
         if not probability >= threshold.probability:
             continue
-        min_fit = getattr(agreement.labels, label).min_fit
+        min_fit = _gate_of(label, agreement)
         if min_fit is None or _known_and_reaches(grade, min_fit):
-            reached = (
-                f"Probability {probability:.1%} reaches {label}'s "
-                f"{threshold.probability:.1%}; {_fit_words(grade)}"
-            )
+            said, at = _percents(probability, threshold.probability)
+            reached = f"Probability {said} reaches {label}'s {at}; {_fit_words(grade)}"
             return label, "nurtured", "; ".join([reached, *blocked]) + "."
         blocked.append(_gate(label, min_fit, row))
     return "NURTURE", None, "; ".join([_below(probability, thresholds), *blocked]) + "."
@@ -285,12 +187,22 @@ def _below(probability: float, thresholds: dict[str, Threshold]) -> str:
         return f"Probability {probability:.1%}; MQL is not issued by probability"
     if probability >= threshold.probability:
         return f"Probability {probability:.1%}"
-    return f"Probability {probability:.1%} is below MQL's {threshold.probability:.1%}"
+    said, at = _percents(probability, threshold.probability)
+    return f"Probability {said} is below MQL's {at}"
 
 
-def _reaches(grade: Any, min_fit: str) -> bool:
-    """Return whether a grade reaches another; an unknown one is given the benefit."""
-    return bool(pd.isna(grade)) or _known_and_reaches(grade, min_fit)
+def _percents(probability: float, threshold: float) -> tuple[str, str]:
+    """Return both with as many decimals as it takes to tell them apart."""
+    for decimals in (1, 2, 3):
+        said, at = f"{probability:.{decimals}%}", f"{threshold:.{decimals}%}"
+        if said != at:
+            return said, at
+    return f"{probability:.1%}", f"{threshold:.1%}"
+
+
+def _gate_of(label: str, agreement: Agreement) -> Grade | None:
+    rule: LabelRule = getattr(agreement.labels, label)
+    return rule.min_fit if agreement.personas else None
 
 
 def _known_and_reaches(grade: Any, min_fit: str) -> bool:

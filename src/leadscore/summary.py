@@ -24,7 +24,7 @@ def train_lines(trained: Trained) -> list[str]:
     """Return the summary of a training: data, contest, labels, what to do next."""
     bundle = trained.bundle
     facts = bundle.provenance
-    lines = [f"model {bundle.model_id}", *_notes(trained.tables.notes)]
+    lines = [f"model {bundle.model_id}", *_notes(tuple(facts["notes"]))]
     if facts["n_snapshots"]:
         lines += _wrapped(
             f"{facts['n_leads']:,} leads, {facts['n_snapshots']:,} mature snapshots, "
@@ -35,18 +35,26 @@ def train_lines(trained: Trained) -> list[str]:
     for reason, count in facts["set_aside"].items():
         lines += _wrapped(f"set aside: {count:,} snapshots, {reason}")
     if bundle.metrics:
-        lines += ["", *_contest(bundle.metrics)]
+        lines += [
+            "",
+            *_contest(bundle.metrics, bundle.model.name if bundle.model else ""),
+        ]
     lines += ["", *_labels(trained)]
     if facts["degraded"]:
         lines += ["", *_wrapped(f"DEGRADED: {facts['degraded']}")]
-    return [*lines, "", *_next_step(trained)]
+    return [*lines, "", *_next_step(trained), f"tracking: {trained.logged}"]
 
 
 def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
     """Return the summary of a scoring: how many of what, and who was left out."""
     scores = scored.scores
-    lines = [f"{len(scores):,} leads scored as of {as_of.isoformat()} into {out}"]
-    lines += _wrapped(f"model {scored.bundle.model_id}")
+    local = as_of.tz_convert(scored.bundle.agreement.zone)
+    lines = [
+        f"{len(scores):,} leads scored as of {local:%Y-%m-%d %H:%M} ({local.tzinfo})",
+        f"into {out}",
+        f"model {scored.bundle.model_id}",
+        *_notes(scored.tables.notes),
+    ]
     roads = scores["road"].fillna("")
     counts = scores.groupby(["label", roads]).size()
     for (label, road), count in counts.items():
@@ -55,8 +63,8 @@ def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
         lines.append(f"  left out, {reason}: {count:,}")
     for note in scored.notes:
         lines += _wrapped(f"note: {note}")
-    if scored.bundle.provenance["degraded"]:
-        lines += _wrapped(f"DEGRADED: {scored.bundle.provenance['degraded']}")
+    for warning in (*scored.warnings, scored.bundle.provenance["degraded"]):
+        lines += _wrapped(f"DEGRADED: {warning}") if warning else []
     return lines
 
 
@@ -68,7 +76,7 @@ def _wrapped(text: str, *, indent: str = "") -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=indent) or [""]
 
 
-def _contest(contest: dict[str, Any]) -> list[str]:
+def _contest(contest: dict[str, Any], ships: str) -> list[str]:
     periods = contest["periods"]
     n_test = sum(period["n_test"] for period in periods)
     head = (
@@ -78,7 +86,7 @@ def _contest(contest: dict[str, Any]) -> list[str]:
     lift = f"lift {contest['taken']:.0%}"
     table = [
         f"{'':<10}{'log loss':<19}{'AUC':<17}{'avg precision':<17}{lift:>8}",
-        *(_candidate(row, contest["winner"]) for row in contest["candidates"]),
+        *(_candidate(row, ships) for row in contest["candidates"]),
     ]
     return [*_wrapped(head), *table, "* ships; intervals: 95 %, by lead or account"]
 
@@ -123,4 +131,5 @@ def _next_step(trained: Trained) -> list[str]:
         first = f"written to {trained.folder}"
     if trained.is_in_use:
         return [first, "it is the model in use"]
-    return [first, f"to put it into use: leadscore promote {model_id}"]
+    models = trained.folder.parent
+    return [first, f"to use it: leadscore promote {model_id} --models {models}"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leadscore import files
+from leadscore.errors import LeadscoreError
 
 __all__ = ["log_run"]
 
@@ -22,7 +23,7 @@ EXPERIMENT = "Lead scoring"
 def log_run(
     name: str, facts: dict[str, str], figures: dict[str, float], models: Path
 ) -> str:
-    """Log one run and return where, or why it was not logged.
+    """Log one run, unless it was before; return where, or why it was not logged.
 
     A training is finished before it is logged: a store that does not answer costs the
     run its log, never its bundle.
@@ -32,7 +33,7 @@ def log_run(
     name : str
         Of the run.
     facts : dict of str to str
-        Logged as tags.
+        Logged as tags; ``model_id`` tells whether the run exists.
     figures : dict of str to float
         Logged as metrics.
     models : Path
@@ -53,7 +54,13 @@ def log_run(
         # Two first runs at once would both create the tables of the store.
         with files.lock(models / "mlflow.lock", wait_s=60):
             run_id = _log(mlflow, uri, name, facts, figures, models)
-    except (mlflow.MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+    except (
+        LeadscoreError,
+        mlflow.MlflowException,
+        sqlalchemy.exc.SQLAlchemyError,
+        ImportError,  # of a database driver
+        OSError,
+    ) as error:
         return f"not logged, {uri} did not take it: {str(error).splitlines()[0]}"
     return f"run {run_id} in {uri}"
 
@@ -79,6 +86,10 @@ def _log(
         experiment_id = client.create_experiment(EXPERIMENT, location)
     else:
         experiment_id = experiment.experiment_id
+    same = f"tags.model_id = '{facts['model_id']}'"
+    earlier = client.search_runs([experiment_id], same, max_results=1)
+    if earlier:
+        return str(earlier[0].info.run_id)
     run = client.create_run(experiment_id, run_name=name, tags=facts)
     metrics = [
         mlflow.entities.Metric(key, value, run.info.start_time, 0)

@@ -313,6 +313,15 @@ class Agreement(Section):
         if denied:
             msg = f"attributes both declared and on the deny-list: {', '.join(denied)}"
             raise ValueError(msg)
+        named = {rule.kind for rule in self.points.rules}
+        named |= set(self.hand_raise.kinds) | set(self.engagement.weights)
+        useless = sorted(named & set(self.features.deny))
+        if useless:
+            msg = (
+                "kinds on the deny-list earn no points, no engagement and raise no "
+                f"hand: {', '.join(useless)}"
+            )
+            raise ValueError(msg)
         asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))
         if asked:
             msg = f"consent columns cannot be attributes too: {', '.join(asked)}"

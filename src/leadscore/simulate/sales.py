@@ -37,7 +37,13 @@ def hand_overs(n_leads: int, behaviour: pd.DataFrame) -> Ints:
     """
     counted = behaviour[behaviour["kind"].isin(list(HAND_OVER_POINTS))]
     counted = counted.sort_values(["lead", "known"], kind="stable")
-    points = counted["kind"].map(HAND_OVER_POINTS).groupby(counted["lead"]).cumsum()
+    points = (
+        counted["kind"]
+        .map(HAND_OVER_POINTS)
+        .astype("int64")
+        .groupby(counted["lead"])
+        .cumsum()
+    )
     first = counted[points >= HAND_OVER_AT].drop_duplicates("lead")
     at = np.full(n_leads, DATA_END)
     at[first["lead"].to_numpy()] = first["known"].to_numpy() + 1

@@ -52,6 +52,10 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+_ENOUGH_TO_TELL = 100  # rows; fewer may well be months apart
+_LONG_SILENCE = pd.Timedelta(days=30)
+
+
 def read_agreement(folder: str | Path) -> tuple[Agreement, str]:
     """Read the agreement of a data folder.
 
@@ -74,10 +78,14 @@ def read_agreement(folder: str | Path) -> tuple[Agreement, str]:
         It says something that cannot be.
     """
     path = Path(folder) / _AGREEMENT
+    if not Path(folder).is_dir():
+        msg = f"{folder} is not a folder; name the one that holds your tables."
+        raise InputError(msg)
     if not path.is_file():
         msg = (
-            f"{path} is missing. Run `leadscore init {folder}` to draft one from the "
-            "files of the folder."
+            f"{path} is missing. Write one; two lines are enough: [conversion] and "
+            "stage = the stage of outcomes that you want to predict. The sample's "
+            "agreement.toml shows every section."
         )
         raise InputError(msg)
     try:
@@ -287,6 +295,32 @@ def _latest(*tables: pd.DataFrame) -> pd.Timestamp:
     return max(table["known_at"].max() for table in tables if len(table))
 
 
+def _check_no_outlier(latest: pd.Timestamp, tables: tuple[pd.DataFrame, ...]) -> None:
+    """Refuse to let a few rows from the future say when the export was made.
+
+    One webinar that is planned for next year would make every snapshot mature, and
+    every lead of the last months a false "did not convert".
+
+    Raises
+    ------
+    DataError
+        The latest rows, one in a thousand, are months after all others.
+    """
+    known = pd.concat([table["known_at"] for table in tables]).sort_values()
+    n_last = max(len(known) // 1000, 1)
+    if len(known) < _ENOUGH_TO_TELL:
+        return
+    others = known.iloc[-n_last - 1]
+    if latest - others <= _LONG_SILENCE:
+        return
+    msg = (
+        f"the latest known_at is {latest.isoformat()}, but all rows but {n_last:,} are "
+        f"known by {others.isoformat()}. Repair what is dated in the future, or write "
+        "when the export was made as data_end under [source] in agreement.toml."
+    )
+    raise DataError(msg)
+
+
 def _data_end(
     given: pd.Timestamp | None,
     latest: pd.Timestamp,
@@ -295,6 +329,7 @@ def _data_end(
 ) -> pd.Timestamp:
     """Return the instant of the export, and note where it comes from."""
     if given is None:
+        _check_no_outlier(latest, tables)
         reading.notes.append(
             f"data_end is not given; the latest known_at was taken, "
             f"{latest.isoformat()}."

@@ -86,7 +86,7 @@ def parse_rows(
     loaded = Loaded(
         rows=rows,
         frame=pd.DataFrame(columns)[good],
-        has_known_at=not bool(np.isnat(parsing.instants["known_at"].end).all()),
+        has_known_at=not bool(np.isnat(parsing.instants["known_at"].end).any()),
         form=_form(rows, contract, parsing.decimal),
         rejects=list(rows.rejects),
         notes=rows.notes + parsing.notes,

@@ -26,14 +26,23 @@ def check_history(leads: Loaded, agreement: Agreement) -> None:
     Raises
     ------
     DataError
-        An attribute has ``changes = true`` and leads has no ``known_at``.
+        An attribute has ``changes = true`` and leads lacks ``known_at`` in some row, or
+        has one row a lead that claims to be known since creation.
     """
     changing = sorted(n for n, a in agreement.attributes.items() if a.changes)
-    if changing and not leads.has_known_at:
+    frame = leads.frame
+    has_history = bool(
+        frame["lead_id"].duplicated().any()
+        or (frame["known_at"] > frame["created_at"]).any()
+    )
+    if changing and not (leads.has_known_at and has_history):
         names = ", ".join(changing)
+        lacks = (
+            "no history" if leads.has_known_at else "no known_at, or not on every row,"
+        )
         msg = (
-            f"{leads.file}: {names} may change (changes = true), but the file has no "
-            "known_at to say when each value was known, so today's value would stand "
+            f"{leads.file}: {names} may change (changes = true), but the file has "
+            f"{lacks} to say when each value was known, so today's value would stand "
             "in the past. Three ways out: write changes = false if it never changes, "
             "export one row a change with its known_at, or remove it from [attributes]."
         )

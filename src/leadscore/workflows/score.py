@@ -15,19 +15,21 @@ import pandas as pd
 from leadscore import files
 from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
-from leadscore.errors import InputError
+from leadscore.errors import AgreementError, DataError, InputError, RefusedError
 from leadscore.explain import column_groups, reasons
 from leadscore.features import describe_features
 from leadscore.points import point_reasons
 from leadscore.policy import assign_labels, engagement_level
 from leadscore.snapshots import ELIGIBLE, snapshots_at
 from leadscore.store import read_agreement, read_tables
-from leadscore.tables import SCORE_COLUMNS, Tables
+from leadscore.tables import LEADS, SCORE_COLUMNS, Tables
+from leadscore.workflows.doubts import doubts_of_scores
 from leadscore.workflows.rows import Rows, build_rows
 
 __all__ = ["Scored", "score", "score_tables"]
 
 SHOWN = (ELIGIBLE, "disqualified")
+IF_RAISED = ("too old", "lost")  # off the list, unless they asked to be contacted
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Scored:
     bundle : Bundle
     tables : Tables
     notes : tuple of str
+        What is good to know.
+    warnings : tuple of str
+        What makes the list worth less than it looks.
     """
 
     scores: pd.DataFrame
@@ -50,6 +55,12 @@ class Scored:
     bundle: Bundle
     tables: Tables
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether a label is not issued, or the list is worth less than it looks."""
+        return bool(self.warnings or self.bundle.provenance["degraded"])
 
 
 def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scored:
@@ -68,33 +79,44 @@ def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scor
     ------
     InputError, AgreementError, DataError, OutputError, StorageError
     """
+    _check_out(out, data)
     agreement, notes = _agreement_for(data, bundle)
-    tables = read_tables(data, agreement)
-    if as_of > tables.data_end:
-        late = f"as_of is after the data ends ({tables.data_end.isoformat()})"
-        notes = (*notes, f"{late}: what happened since is not in the features")
+    tables = _read_for(data, agreement, bundle)
     scores, left_out = score_tables(bundle, tables, as_of)
-    notes = (*notes, *_unseen_ages(scores, tables, bundle))
+    warnings = doubts_of_scores(scores, tables, bundle, as_of)
     files.write_table(out, scores, mode=0o600)
-    return Scored(scores, left_out, bundle, tables, notes)
+    return Scored(scores, left_out, bundle, tables, notes, warnings)
 
 
-def _unseen_ages(
-    scores: pd.DataFrame, tables: Tables, bundle: Bundle
-) -> tuple[str, ...]:
-    """Say how many leads are far older than any that the model has learned from."""
-    ages = bundle.agreement.snapshots.at_age_hours
-    if not ages:
-        return ()
-    created = tables.leads.groupby("lead_id")["created_at"].first()
-    age = scores["as_of"] - created.reindex(scores["lead_id"]).reset_index(drop=True)
-    n_older = int((age > pd.Timedelta(hours=2 * max(ages))).sum())
-    if n_older == 0:
-        return ()
-    return (
-        f"{n_older:,} leads are older than twice {max(ages):g} hours, the highest age "
-        "that the model has learned from: their probabilities are an extrapolation",
-    )
+def _check_out(out: Path, data: Path) -> None:
+    """Refuse to write over an input."""
+    if out.resolve().parent == data.resolve() and out.exists():
+        msg = (
+            f"{out} lies in the data folder and exists already; it will not be "
+            "replaced. Give another --out."
+        )
+        raise RefusedError(msg)
+
+
+def _read_for(data: Path, agreement: Agreement, bundle: Bundle) -> Tables:
+    """Read the tables as the model wants them; say whose wish it was if they differ."""
+    try:
+        tables = read_tables(data, agreement)
+    except (AgreementError, DataError) as error:
+        hint = (
+            f" (Read for model {bundle.model_id}, which was trained with its own "
+            "agreement; --model names another.)"
+        )
+        error.args = (f"{error}{hint}",)
+        raise
+    trained_on = " ".join(bundle.provenance["data_digests"])
+    if "interactions" in trained_on and "interactions" not in " ".join(tables.digests):
+        msg = (
+            f"{data} holds no interactions, but model {bundle.model_id} was trained "
+            "with them: everybody would seem idle. Add the file, or train without it."
+        )
+        raise InputError(msg)
+    return tables
 
 
 def score_tables(
@@ -103,8 +125,14 @@ def score_tables(
     """Return the scored rows at ``as_of`` and how many leads were left out, and why."""
     agreement = bundle.agreement
     snapshots = snapshots_at(tables.leads, tables.outcomes, agreement, as_of)
-    is_shown = snapshots["status"].isin(SHOWN)
-    left_out = snapshots.loc[~is_shown, "status"].value_counts().sort_index()
+    status = snapshots["status"]
+    asked = snapshots[status.isin(IF_RAISED)]
+    raised = build_rows(tables, asked, bundle.catalogue, agreement).raised
+    back = asked["lead_id"][
+        (raised["raised_days"] <= agreement.hand_raise.within_days).to_numpy()
+    ]
+    is_shown = status.isin(SHOWN) | snapshots["lead_id"].isin(back)
+    left_out = status[~is_shown].value_counts().sort_index()
     rows = build_rows(tables, snapshots[is_shown], bundle.catalogue, agreement)
     scores = _scores(bundle, rows).sort_values("lead_id", ignore_index=True)
     return scores, {str(reason): int(n) for reason, n in left_out.items()}
@@ -120,13 +148,19 @@ def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ..
         there, _ = read_agreement(data)
     except InputError:
         return bundle.agreement, ()
-    settled = bundle.agreement.model_copy(update={"source": there.source})
-    unlike = there.model_dump(exclude={"source"}) != settled.model_dump(
-        exclude={"source"}
+    known = set(bundle.agreement.attributes)
+    known |= {*LEADS.names, *bundle.agreement.consent.exclude_when_true}
+    names = there.source.columns.leads
+    columns = there.source.columns.model_copy(
+        update={"leads": {ours: name for ours, name in names.items() if ours in known}}
     )
+    source = there.source.model_copy(update={"columns": columns})
+    settled = bundle.agreement.model_copy(update={"source": source})
+    mine, theirs = (a.model_dump(exclude={"source"}) for a in (settled, there))
+    unlike = sorted(name for name in mine if mine[name] != theirs[name])
     note = (
-        f"agreement {there.version!r} in {data} differs from {settled.version!r} of "
-        "the model; the model's counts until the next training"
+        f"{data}/agreement.toml differs from the model's agreement in "
+        f"{', '.join(unlike)}; the model's counts until the next training"
     )
     return settled, (note,) if unlike else ()
 

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leadscore import files
 from leadscore.agreement import Agreement
 from leadscore.bundle import (
     Bundle,
+    code_digest,
     current_model,
     load_bundle,
     save_bundle,
@@ -32,11 +34,14 @@ from leadscore.explain import typical_row
 from leadscore.features import declare_catalogue
 from leadscore.model import FittedModel, fit_model
 from leadscore.periods import groups_of, held_out
-from leadscore.policy import Threshold, choose_thresholds, engagement_edges
-from leadscore.snapshots import label_snapshots, training_snapshots
+from leadscore.policy import Threshold, engagement_edges, is_hand_raised
+from leadscore.snapshots import known_before, label_snapshots, training_snapshots
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
+from leadscore.thresholds import choose_thresholds
 from leadscore.workflows.backtest import Contest, n_converted_groups, run_contest
+from leadscore.workflows.doubts import unheard_words
+from leadscore.workflows.record import record_run
 from leadscore.workflows.rows import Rows, build_rows
 
 __all__ = ["Trained", "train"]
@@ -57,6 +62,8 @@ class Trained:
         Whether ``models/current`` names it.
     tables : Tables
         What was read, with its notes and rejects.
+    logged : str
+        Where the run was logged, or why it was not.
     """
 
     bundle: Bundle
@@ -64,6 +71,7 @@ class Trained:
     is_new: bool
     is_in_use: bool
     tables: Tables
+    logged: str
 
     @property
     def is_degraded(self) -> bool:
@@ -93,19 +101,20 @@ def train(data: Path, models: Path) -> Trained:
 
     Raises
     ------
-    InputError, AgreementError, DataError, OutputError, StorageError
+    InputError, AgreementError, DataError, OutputError, StorageError, BusyError
         Each with a sentence that says what to do next.
     """
     agreement, agreement_text = read_agreement(data)
     tables = read_tables(data, agreement)
     model_id = _model_id(agreement, tables)
-    try:
-        bundle = load_bundle(models, model_id)
-        return _finish(bundle, models, tables, is_new=False)
-    except InputError:
-        bundle = _learn_bundle(model_id, tables, agreement, agreement_text)
-    save_bundle(bundle, models)
-    return _finish(bundle, models, tables, is_new=True)
+    with files.lock(models / "train.lock"):
+        is_new = not (models / model_id).exists()
+        if is_new:
+            bundle = _learn_bundle(model_id, tables, agreement, agreement_text)
+            save_bundle(bundle, models)
+        else:
+            bundle = load_bundle(models, model_id)
+        return _finish(bundle, models, tables, is_new=is_new)
 
 
 def _finish(bundle: Bundle, models: Path, tables: Tables, *, is_new: bool) -> Trained:
@@ -115,18 +124,27 @@ def _finish(bundle: Bundle, models: Path, tables: Tables, *, is_new: bool) -> Tr
         set_current(models, bundle.model_id)
         in_use = bundle.model_id
     folder = models / bundle.model_id
-    return Trained(bundle, folder, is_new, in_use == bundle.model_id, tables)
+    logged = record_run(bundle, models)
+    return Trained(bundle, folder, is_new, in_use == bundle.model_id, tables, logged)
 
 
 def _learn_bundle(
     model_id: str, tables: Tables, agreement: Agreement, agreement_text: str
 ) -> Bundle:
     _check_stage(tables, agreement)
-    catalogue = declare_catalogue(agreement, tables.leads, tables.interactions)
     snapshots = training_snapshots(
         tables.leads, tables.outcomes, agreement, tables.data_end
     )
-    labelled = label_snapshots(snapshots, tables.outcomes, agreement, tables.data_end)
+    # Words, too, come from what was known when the newest snapshot was taken.
+    newest = tables.data_end if snapshots.empty else snapshots["as_of"].max()
+    catalogue = declare_catalogue(
+        agreement,
+        known_before(tables.leads, newest),
+        known_before(tables.interactions, newest),
+    )
+    labelled = _set_merged_aside(
+        label_snapshots(snapshots, tables.outcomes, agreement, tables.data_end), tables
+    )
     rows = build_rows(
         tables, labelled[labelled["converted"].notna()], catalogue, agreement
     )
@@ -142,6 +160,17 @@ def _learn_bundle(
         engagement_edges(rows.features["engagement"].to_numpy()),
         learned.contest.as_dict() if learned.contest else {},
         _provenance(learned, rows, labelled, tables, agreement),
+    )
+
+
+def _set_merged_aside(labelled: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Give no outcome to leads that were merged later: the other lead may have it."""
+    known = known_before(tables.leads, tables.data_end)
+    merged = known.loc[known["merged_into"].notna(), "lead_id"].unique()
+    is_open = labelled["lead_id"].isin(merged) & (labelled["converted"] == 0)
+    return labelled.assign(
+        converted=labelled["converted"].mask(is_open),
+        set_aside=labelled["set_aside"].mask(is_open, "merged later"),
     )
 
 
@@ -180,21 +209,31 @@ def _ship(contest: Contest, rows: Rows, agreement: Agreement) -> _Learned:
         return _Learned(model, {}, contest, why)
     model = _fit(contest.winner, rows, converted, groups, agreement, places=fit)
     days = training.promise_days or agreement.conversion.horizon_days
-    as_of = rows.snapshots["as_of"]
-    is_newest = (as_of > as_of.max() - pd.Timedelta(days=days)).to_numpy()
-    places = np.flatnonzero(kept_out & is_newest)
-    leads = rows.snapshots["lead_id"]
+    as_of, leads = rows.snapshots["as_of"], rows.snapshots["lead_id"]
+    since = as_of.max() - pd.Timedelta(days=days)
+    is_newest = (as_of >= since).to_numpy()
     thresholds = choose_thresholds(
-        rows.snapshots.iloc[places].assign(
-            probability=model.predict(rows.features.iloc[places]),
-            fit_grade=rows.persona["fit_grade"].iloc[places],
-        ),
+        _history(model, rows, kept_out, agreement),
         model.grid,
         agreement,
-        weeks=days / 7,
-        share=leads[places].nunique() / max(leads[is_newest].nunique(), 1),
+        since=since,
+        share=leads[kept_out & is_newest].nunique() / leads[is_newest].nunique(),
     )
-    return _Learned(model, thresholds, contest, "")
+    missing = [name for name, t in thresholds.items() if t.probability is None]
+    degraded = f"{' and '.join(missing)} not issued by probability." if missing else ""
+    return _Learned(model, thresholds, contest, degraded)
+
+
+def _history(
+    model: FittedModel, rows: Rows, kept_out: np.ndarray, agreement: Agreement
+) -> pd.DataFrame:
+    """Return the mature snapshots of the held-out leads, as the model sees them."""
+    seen = pd.concat([rows.persona["fit_grade"], rows.raised], axis=1)[kept_out]
+    return rows.snapshots[kept_out].assign(
+        probability=model.predict(rows.features[kept_out]),
+        fit_grade=seen["fit_grade"],
+        is_raised=is_hand_raised(seen, agreement),
+    )
 
 
 def _fit(
@@ -251,13 +290,13 @@ def _why_points(n_converted: int, agreement: Agreement) -> str:
     if n_converted < needed:
         return (
             f"{n_converted} converted leads (accounts) are mature, at least {needed} "
-            "are needed to learn from behaviour. The calibrated points serve alone, "
+            "are needed to learn from behaviour. The points serve alone, "
             "and no label is issued by probability; train again when there are more."
         )
     return (
         f"{n_converted} converted leads (accounts) are mature, but no past origin has "
         f"{needed} of them before it and outcomes of both kinds after it. The "
-        "calibrated points serve alone, and no label is issued by probability; train "
+        "points serve alone, and no label is issued by probability; train "
         "again with a longer history, or set training.test_days or "
         "conversion.horizon_days lower."
     )
@@ -268,20 +307,24 @@ def _model_id(agreement: Agreement, tables: Tables) -> str:
     digest = hashlib.sha256(agreement.model_dump_json().encode())
     for name in sorted(tables.digests):
         digest.update(f"{name} {tables.digests[name]}\n".encode())
-    digest.update(_code_digest().encode())
+    digest.update(f"{code_digest()} {_versions()}".encode())
     return f"{tables.data_end:%Y-%m-%d}-{digest.hexdigest()[:8]}"
 
 
-def _code_digest() -> str:
-    """Return a digest of this package's source: other code may be another model."""
-    package = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+_LIBRARIES = (
+    "leadscore",
+    "numba",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "skops",
+)
 
 
-_LIBRARIES = ("leadscore", "numpy", "pandas", "scikit-learn", "numba", "skops")
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return libraries | {"python": platform.python_version()}
 
 
 def _provenance(
@@ -298,7 +341,7 @@ def _provenance(
         "degraded": learned.degraded,
         "data_end": tables.data_end.isoformat(),
         "data_digests": tables.digests,
-        "code_digest": _code_digest(),
+        "code_digest": code_digest(),
         "agreement_version": agreement.version,
         "first_as_of": None if as_of.empty else as_of.min().isoformat(),
         "last_as_of": None if as_of.empty else as_of.max().isoformat(),
@@ -309,8 +352,7 @@ def _provenance(
         "base_rate": float(converted.mean()) if len(converted) else None,
         "set_aside": labelled["set_aside"].value_counts().sort_index().to_dict(),
         "n_rejects": len(tables.rejects),
-        "notes": list(tables.notes),
+        "notes": [*tables.notes, *unheard_words(tables, agreement)],
         "seed": agreement.training.seed,
-        "versions": {name: version(name) for name in _LIBRARIES}
-        | {"python": platform.python_version()},
+        "versions": _versions(),
     }

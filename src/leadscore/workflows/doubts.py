@@ -1,0 +1,118 @@
+"""Doubts: what makes a list worth less than it looks, and words that nobody speaks.
+
+Goes in: what was read, what was scored. Comes out: sentences. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.bundle import Bundle, code_digest
+from leadscore.tables import Tables
+
+__all__ = ["doubts_of_scores", "unheard_words"]
+
+MAX_STALE_DAYS = 7
+
+
+def doubts_of_scores(
+    scores: pd.DataFrame, tables: Tables, bundle: Bundle, as_of: pd.Timestamp
+) -> tuple[str, ...]:
+    """Return why a scored list should be trusted less, one sentence each."""
+    return (
+        *_stale(as_of, tables),
+        *_nobody(scores, tables),
+        *_unseen_ages(scores, tables, bundle),
+        *_other_code(bundle),
+    )
+
+
+def unheard_words(tables: Tables, agreement: Agreement) -> list[str]:
+    """Return where the agreement and the tables do not speak of the same things.
+
+    Perhaps nothing of the kind has happened yet; perhaps a word is misspelt.
+    """
+    conversion = agreement.conversion
+    endings = {*conversion.lost, *conversion.disqualified, *conversion.recycled}
+    stages = set(tables.outcomes["stage"].unique())
+    kinds = set(tables.interactions["kind"].unique())
+    asked = {rule.kind for rule in agreement.points.rules}
+    asked |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
+    return [
+        *_unheard("stages", endings - stages, "outcomes"),
+        *_unmentioned(stages - endings - {conversion.stage}),
+        *_unheard("kinds", asked - kinds if kinds else (), "interactions"),
+        *_unheard_values(tables.leads, agreement),
+    ]
+
+
+def _unheard(what: str, words: Iterable[str], table: str) -> list[str]:
+    said = ", ".join(sorted(words))
+    return [f"the agreement names {what} that {table} never has: {said}"] * bool(said)
+
+
+def _unmentioned(stages: set[str]) -> list[str]:
+    said = ", ".join(sorted(stages))
+    sentence = f"stages that neither convert nor end a lead in the agreement: {said}"
+    return [sentence] * bool(said)
+
+
+def _unheard_values(leads: pd.DataFrame, agreement: Agreement) -> list[str]:
+    unheard = [
+        f"{criterion.attribute} = {value}"
+        for persona in agreement.personas
+        for criterion in persona.criteria
+        for value in sorted(set(criterion.any_of) - set(leads[criterion.attribute]))
+    ]
+    return _unheard("values", unheard, "leads")
+
+
+def _stale(as_of: pd.Timestamp, tables: Tables) -> tuple[str, ...]:
+    """Warn of an as_of so long after the data that behaviour seems to have stopped."""
+    days = (as_of - tables.data_end) / pd.Timedelta(days=1)
+    if days <= MAX_STALE_DAYS:
+        return ()
+    return (
+        f"the data ends {days:.0f} days before as_of, on {tables.data_end.date()}: "
+        "what happened since is missing; export again",
+    )
+
+
+def _nobody(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
+    if len(scores):
+        return ()
+    first, last = tables.leads["known_at"].min(), tables.leads["known_at"].max()
+    return (
+        f"no lead is on the list: the leads became known from {first.date()} to "
+        f"{last.date()}",
+    )
+
+
+def _other_code(bundle: Bundle) -> tuple[str, ...]:
+    if bundle.provenance["code_digest"] == code_digest():
+        return ()
+    return (
+        "the model was trained by another version of leadscore's code; train again to "
+        "be sure that its features mean the same",
+    )
+
+
+def _unseen_ages(
+    scores: pd.DataFrame, tables: Tables, bundle: Bundle
+) -> tuple[str, ...]:
+    """Say how many leads are far older than any that the model has learned from."""
+    ages = bundle.agreement.snapshots.at_age_hours
+    if not ages:
+        return ()
+    created = tables.leads.groupby("lead_id")["created_at"].first()
+    age = scores["as_of"] - created.reindex(scores["lead_id"]).reset_index(drop=True)
+    n_older = int((age > pd.Timedelta(hours=2 * max(ages))).sum())
+    if n_older == 0:
+        return ()
+    return (
+        f"{n_older:,} leads are older than twice {max(ages):g} hours, the highest age "
+        "that the model has learned from: their probabilities are an extrapolation",
+    )
