@@ -191,7 +191,7 @@ def test_a_firm_without_engagement_has_one_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "words"), [(0.4, "today"), (1.9, "1 day ago"), (2.0, "2 days ago")]
+    ("days", "words"), [(0.4, "within a day"), (1.9, "1 day ago"), (2.0, "2 days ago")]
 )
 def test_days_are_counted_as_people_do(days: float, words: str) -> None:
     assert (

@@ -130,6 +130,7 @@ def _fact(group: str, row: dict[str, Any], words: dict[str, str]) -> str:
         "dwell": lambda: f"{row['dwell_s_30d']:.0f} s spent in the last 30 days",
         "recency": lambda: _ago("last interaction", row["days_since_last"]),
         "rhythm": lambda: f"{row['n_gaps_over_14d']:.0f} silences over 14 days",
+        "tenure_days": lambda: f"a lead for {row['tenure_days']:.0f} days",
         "trend": lambda: f"{row['trend_30d']:+.0f} interactions against 30 days before",
     }
     if group in facts:
@@ -156,6 +157,6 @@ def _ago(what: str, days: Any) -> str:
     if pd.isna(days):
         return f"{what} never"
     n_days = int(days)  # full days, as people count them
-    return (
-        f"{what} {n_days} day{'s' * (n_days != 1)} ago" if n_days else f"{what} today"
-    )
+    if n_days == 0:
+        return f"{what} within a day"
+    return f"{what} {n_days} day{'s' * (n_days != 1)} ago"

@@ -143,7 +143,7 @@ def _raised(row: Any, agreement: Agreement) -> str | None:
     if not days <= agreement.hand_raise.within_days:  # null is not
         return None
     words = str(row.raised_kind).replace("_", " ")
-    since = "today" if days < 1 else f"{int(days)} day{'s' * (days >= 2)} ago"
+    since = "within a day" if days < 1 else f"{int(days)} day{'s' * (days >= 2)} ago"
     return f"Asked to be contacted ({words}, {since})"
 
 
