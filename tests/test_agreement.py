@@ -103,3 +103,14 @@ def test_a_resolved_agreement_reads_back_as_itself() -> None:
         "criteria = [{ attribute = 'y', min = 3 }]\n"
     )
     assert Agreement.model_validate_json(agreement.model_dump_json()) == agreement
+
+
+def test_a_finding_names_the_line_of_its_own_section() -> None:
+    """The same key stands in every attribute; the third one is wrong."""
+    good = "kind = 'number'\nchanges = false\n"
+    text = (
+        f"[attributes.a]\n{good}[attributes.b]\n{good}[attributes.c]\n"
+        + good.replace("false", "'no'")
+    )
+    with pytest.raises(AgreementError, match=r"line 9: 'changes' in \[attributes\.c\]"):
+        parse_agreement(text)

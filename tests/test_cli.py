@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -490,3 +491,43 @@ def test_no_line_on_the_terminal_is_wider_than_eighty_columns(
     assert not [
         line for line in shown.splitlines() if len(line) > 80 and "/" not in line
     ]
+
+
+def test_words_of_the_last_weeks_are_no_columns(tmp_path: Path) -> None:
+    """A kind that was first known after the newest snapshot is unknown to the model."""
+    texts = many_leads(100, 12)
+    late = "".join(f"L{i},2025-05-30T12:00:00Z,brand_new\n" for i in range(40))
+    texts["interactions"] += late
+    train(write(tmp_path / "data", **texts))
+    models = tmp_path / "models"
+    model_id = (models / "current").read_text().strip()
+    catalogue = json.loads((models / model_id / "catalogue.json").read_text())
+    assert "page_view" in catalogue["kinds"]
+    assert "brand_new" not in catalogue["kinds"]
+
+
+def test_a_lead_that_was_merged_is_not_learned_as_a_no(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Half a year later L50 is merged into L51; L3 had converted before, and counts."""
+    texts = many_leads(100, 12)
+    head, *rows = texts["leads"].splitlines()
+    cells = [row.split(",") for row in rows]
+    merged = [
+        f"{lead},{day},2025-05-01T00:00:00Z,{land},L51"
+        for lead, day, land in cells
+        if lead in ("L50", "L3")
+    ]
+    texts["leads"] = "\n".join(
+        [
+            "lead_id,created_at,known_at,country,merged_into",
+            *(f"{lead},{day},,{land}," for lead, day, land in cells),
+            *merged,
+            "",
+        ]
+    )
+    assert head == "lead_id,created_at,country"
+    assert train(write(tmp_path / "data", **texts)) == 10
+    shown = capsys.readouterr().out
+    assert "12 converted leads (accounts)" in " ".join(shown.split())
+    assert re.search(r"set aside: \d+ snapshots, merged later", shown)

@@ -62,3 +62,17 @@ def test_a_server_that_is_down_is_said_and_costs_no_minutes(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     logged = record_run(bundle, tmp_path)
     assert logged.startswith(f"not logged, http://127.0.0.1:{port} did not take it")
+
+
+def test_a_run_is_logged_once_and_later_if_it_could_not_be(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store in other hands costs the run its log; the next training mends it."""
+    from leadscore import files, tracking
+
+    monkeypatch.setattr(tracking, "LOCK_WAIT_S", 0.0)
+    with files.lock(tmp_path / "mlflow.lock"):
+        assert record_run(bundle, tmp_path).startswith("not logged, ")
+    first = record_run(bundle, tmp_path)
+    assert first.startswith("run ")
+    assert record_run(bundle, tmp_path) == first

@@ -18,6 +18,7 @@ from leadscore.errors import LeadscoreError
 __all__ = ["log_run"]
 
 EXPERIMENT = "Lead scoring"
+LOCK_WAIT_S = 60.0
 
 
 def log_run(
@@ -52,7 +53,7 @@ def log_run(
     uri = os.environ.get("MLFLOW_TRACKING_URI") or _embedded(models)
     try:
         # Two first runs at once would both create the tables of the store.
-        with files.lock(models / "mlflow.lock", wait_s=60):
+        with files.lock(models / "mlflow.lock", wait_s=LOCK_WAIT_S):
             run_id = _log(mlflow, uri, name, facts, figures, models)
     except (
         LeadscoreError,

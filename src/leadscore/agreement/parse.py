@@ -50,7 +50,7 @@ def _explain(finding: Any, text: str, name: str) -> str:
     """Say one pydantic finding as a sentence with file, line, key and next step."""
     path = [str(part) for part in finding["loc"]]
     key = path[-1] if path else ""
-    where = f"{name}{_line_of(key, text)}"
+    where = f"{name}{_line_of(path, text)}"
     place = _section_name(path[:-1])
     if finding["type"] == "extra_forbidden":
         allowed = sorted(_allowed(path[:-1]))
@@ -70,14 +70,22 @@ def _section_name(path: list[str]) -> str:
     return f"[{'.'.join(path)}]" if path else "the top level"
 
 
-def _line_of(key: str, text: str) -> str:
-    """Return " line N" of the first line that sets ``key``, or nothing."""
-    pattern = re.compile(rf"^\s*(\[+[^\]]*\b{re.escape(key)}\b|{re.escape(key)}\s*=)")
-    if not key:
+def _line_of(path: list[str], text: str) -> str:
+    """Return " line N" of the line that sets the key at ``path``, or nothing.
+
+    The first line that sets it from the section's own header on; without such a header
+    (inline tables have none) the first of all.
+    """
+    names = [part for part in path if not part.isdigit()]
+    if not names:
         return ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if pattern.search(line):
-            return f" line {number}"
+    lines = text.splitlines()
+    header = rf"\s*\[+\s*{re.escape('.'.join(names[:-1]))}\s*\]+"
+    sets = rf"\s*(\[+\s*{re.escape('.'.join(names))}\s*\]+|{re.escape(names[-1])}\s*=)"
+    starts = [n for n, line in enumerate(lines) if re.match(header, line)]
+    for number in [*range(starts[0] if starts else 0, len(lines)), *range(len(lines))]:
+        if re.match(sets, lines[number]):
+            return f" line {number + 1}"
     return ""
 
 
