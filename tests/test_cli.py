@@ -531,3 +531,16 @@ def test_a_lead_that_was_merged_is_not_learned_as_a_no(
     shown = capsys.readouterr().out
     assert "12 converted leads (accounts)" in " ".join(shown.split())
     assert re.search(r"set aside: \d+ snapshots, merged later", shown)
+
+
+def test_rows_of_a_lead_that_was_set_aside_name_its_line(tmp_path: Path) -> None:
+    """And do not count against the budget of their own file."""
+    texts = many_leads(200, 12)
+    texts["leads"] = texts["leads"].replace("L7,2025-01-08T09", "L7,someday")
+    more = "".join(f"L7,2025-01-0{n}T12:00:00Z,page_view\n" for n in range(1, 9))
+    texts["interactions"] += more
+    assert train(write(tmp_path / "data", **texts)) == 10
+    rejects = pd.read_csv(tmp_path / "models" / "rejects" / "data.csv")
+    followers = rejects[rejects["file"] != "leads.csv"]
+    assert len(followers) == 10  # nine visits and a conversion
+    assert set(followers["reason"]) == {"its lead was set aside (leads.csv:9)"}

@@ -1,4 +1,4 @@
-"""Points: the rule-based score that marketing knows, as integers with their reasons.
+"""Points: the rules that marketing knows, as integers with their reasons.
 
 Goes in: the kernel's decayed sums (one column ``decayed_<kind>`` a rule) and the days
 of silence. Comes out: one integer part a rule, one for idleness, and their sum. A rule

@@ -208,7 +208,7 @@ class PointRule(Section):
 
 
 class Points(Section):
-    """The rule-based score: the rules, and a penalty for each full idle period."""
+    """The rule-based points: the rules, and a penalty for each full idle period."""
 
     rules: Annotated[tuple[PointRule, ...], BeforeValidator(_as_tuple)] = (
         PointRule(kind="whitepaper_download", points=5),

@@ -126,9 +126,9 @@ def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
     given_end = _given_end(agreement)
     files = _find(Path(folder))
     reading = _Reading(agreement)
-    leads = _leads(files["leads"], reading)
-    interactions = _interactions(files.get("interactions"), reading, leads)
-    outcomes = _outcomes(files["outcomes"], reading, leads)
+    loaded, leads = _leads(files["leads"], reading)
+    interactions = _interactions(files.get("interactions"), reading, loaded)
+    outcomes = _outcomes(files["outcomes"], reading, loaded)
     latest = _latest(leads, interactions, outcomes)
     return Tables(
         leads=leads,
@@ -151,7 +151,7 @@ class _Reading:
     digests: dict[str, str] = field(default_factory=dict)
 
 
-def _leads(path: Path, reading: _Reading) -> pd.DataFrame:
+def _leads(path: Path, reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
     leads = _load(path, _leads_contract(reading.agreement), reading)
     check_history(leads, reading.agreement)
     relate_leads(leads)
@@ -159,12 +159,10 @@ def _leads(path: Path, reading: _Reading) -> pd.DataFrame:
     if frame.empty:
         msg = f"{leads.file}: no lead can be used. Export the leads, one row each."
         raise DataError(msg)
-    return frame
+    return leads, frame
 
 
-def _interactions(
-    path: Path | None, reading: _Reading, leads: pd.DataFrame
-) -> pd.DataFrame:
+def _interactions(path: Path | None, reading: _Reading, leads: Loaded) -> pd.DataFrame:
     if path is None:
         reading.notes.append("No interactions file; leads are judged without any.")
         return _empty(INTERACTIONS)
@@ -173,7 +171,7 @@ def _interactions(
     return _finish(interactions, reading, _order(INTERACTIONS))
 
 
-def _outcomes(path: Path, reading: _Reading, leads: pd.DataFrame) -> pd.DataFrame:
+def _outcomes(path: Path, reading: _Reading, leads: Loaded) -> pd.DataFrame:
     outcomes = _load(path, OUTCOMES, reading)
     relate_outcomes(outcomes, leads)
     return _finish(outcomes, reading, _order(OUTCOMES))

@@ -34,7 +34,7 @@ class Loaded:
     frame : DataFrame
         The typed rows that remain, and `FACT_END`.
     has_known_at : bool
-        Whether the file says of any row when it was known.
+        Whether the file says of every row when it was known.
     form : str
         How the file is written, for the counts.
     rejects : list of Reject
@@ -43,6 +43,8 @@ class Loaded:
         What was detected and assumed.
     n_again : int
         Rows that repeat another one and are counted once.
+    ids_aside : dict of str to int
+        The lead of each row set aside, and the row's line.
     """
 
     rows: Rows
@@ -52,6 +54,7 @@ class Loaded:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     n_again: int = 0
+    ids_aside: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -71,6 +74,8 @@ class Loaded:
         """Note why a row is set aside; the caller takes it out of the frame."""
         cells = self.rows.cells.get(column)
         value = None if cells is None else cells[position].as_py()
+        lead_id = str(self.rows.cells["lead_id"][position].as_py())
+        self.ids_aside[lead_id.strip()] = self.line(position)
         self.rejects.append(
             Reject(
                 file=self.file,

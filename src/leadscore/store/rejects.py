@@ -14,7 +14,9 @@ import pandas as pd
 
 from leadscore.errors import DataError
 
-__all__ = ["Reject", "check_budget", "rejects_table"]
+__all__ = ["LEAD_ASIDE", "Reject", "check_budget", "rejects_table"]
+
+LEAD_ASIDE = "its lead was set aside"
 
 _SHOWN_VALUE = 40
 _SHOWN_REJECTS = 3
@@ -77,6 +79,9 @@ def check_budget(
     DataError
         Over the budget; its attribute ``rejects`` is the table of all rejects.
     """
+    # A row that only follows its lead does not count against its own file.
+    all_rejects = rejects
+    rejects = [r for r in rejects if not r.reason.startswith(LEAD_ASIDE)]
     if len(rejects) <= max_share * n_read:
         return
     share = len(rejects) / n_read
@@ -89,5 +94,5 @@ def check_budget(
     )
     error = DataError(msg)
     # The caller may save them: the errors module itself knows no tables.
-    error.rejects = rejects_table([*earlier, *rejects])
+    error.rejects = rejects_table([*earlier, *all_rejects])
     raise error

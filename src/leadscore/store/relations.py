@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
 from leadscore.store.loaded import FACT_END, Loaded
+from leadscore.store.rejects import LEAD_ASIDE
 
 __all__ = ["check_history", "relate_interactions", "relate_leads", "relate_outcomes"]
 
@@ -84,25 +84,31 @@ def _check_one_row_an_instant(leads: Loaded) -> None:
     raise DataError(msg)
 
 
-def relate_interactions(interactions: Loaded, leads: pd.DataFrame) -> None:
+def relate_interactions(interactions: Loaded, leads: Loaded) -> None:
     """Set interactions of unknown leads aside, and count repeated ones once."""
     _set_unknown_aside(interactions, leads)
     interactions.count_once()
 
 
-def relate_outcomes(outcomes: Loaded, leads: pd.DataFrame) -> None:
+def relate_outcomes(outcomes: Loaded, leads: Loaded) -> None:
     """Set outcomes of unknown leads aside, and those from before their lead.
 
     A date without a time is compared by its end: the lead may have been created and
     have reached a stage on one day.
     """
     _set_unknown_aside(outcomes, leads)
-    created = leads.groupby("lead_id")["created_at"].first()
+    created = leads.frame.groupby("lead_id")["created_at"].first()
     of_lead = outcomes.frame["lead_id"].map(created)
     early = (outcomes.frame[FACT_END] < of_lead).to_numpy(dtype=np.bool_)
     outcomes.set_aside(early, "occurred_at", "before the lead was created")
 
 
-def _set_unknown_aside(table: Loaded, leads: pd.DataFrame) -> None:
-    known: Mask = table.frame["lead_id"].isin(leads["lead_id"]).to_numpy()
-    table.set_aside(~known, "lead_id", "unknown lead")
+def _set_unknown_aside(table: Loaded, leads: Loaded) -> None:
+    """Set rows without a lead aside; say so if it is the lead that was set aside."""
+    unknown: Mask = ~table.frame["lead_id"].isin(leads.frame["lead_id"]).to_numpy()
+    for position, lead_id in table.frame.loc[unknown, "lead_id"].items():
+        line = leads.ids_aside.get(lead_id)
+        follows = f"{LEAD_ASIDE} ({leads.file}:{line})"
+        reason = "unknown lead" if line is None else follows
+        table.reject(int(position), "lead_id", reason)
+    table.frame = table.frame[~unknown]

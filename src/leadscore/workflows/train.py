@@ -3,7 +3,7 @@
 The recipe, straight down: read, place snapshots, say what came of them, build rows, let
 the candidates compete over past origins, fit the best on all leads but the held-out
 ones, set thresholds on those, write the bundle, log one run. (The contest that names
-the winner saw the held-out leads' outcomes, too: a choice among three recipes, no more.)
+the winner saw the held-out outcomes, too: a choice among three recipes, no more.)
 
 With too little to learn from, the points serve alone, and the bundle says why.
 """
