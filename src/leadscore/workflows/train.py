@@ -10,12 +10,8 @@ With too little to learn from, the points serve alone, and the bundle says why.
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +20,6 @@ from leadscore import files
 from leadscore.agreement import Agreement
 from leadscore.bundle import (
     Bundle,
-    code_digest,
     current_model,
     load_bundle,
     save_bundle,
@@ -41,7 +36,7 @@ from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
 from leadscore.thresholds import choose_thresholds
 from leadscore.workflows.backtest import Contest, n_converted_groups, run_contest
-from leadscore.workflows.doubts import unheard_words
+from leadscore.workflows.provenance import model_id_of, provenance_of
 from leadscore.workflows.record import record_run
 from leadscore.workflows.rows import Rows, build_rows
 
@@ -107,7 +102,7 @@ def train(data: Path, models: Path) -> Trained:
     """
     agreement, agreement_text = read_agreement(data)
     tables = read_tables(data, agreement)
-    model_id = _model_id(agreement, tables)
+    model_id = model_id_of(agreement, tables)
     with files.lock(models / "train.lock"):
         is_new = not (models / model_id).exists()
         if is_new:
@@ -160,7 +155,7 @@ def _learn_bundle(
         learned.thresholds,
         engagement_edges(rows.features["engagement"].to_numpy()),
         learned.contest.as_dict() if learned.contest else {},
-        _provenance(learned, rows, labelled, tables, agreement),
+        provenance_of(rows, labelled, tables, agreement, degraded=learned.degraded),
     )
 
 
@@ -301,59 +296,3 @@ def _why_points(n_converted: int, agreement: Agreement) -> str:
         "again with a longer history, or set training.test_days or "
         "conversion.horizon_days lower."
     )
-
-
-def _model_id(agreement: Agreement, tables: Tables) -> str:
-    """Return a name that says until when the data goes and is unique to the inputs."""
-    digest = hashlib.sha256(agreement.model_dump_json().encode())
-    for name in sorted(tables.digests):
-        digest.update(f"{name} {tables.digests[name]}\n".encode())
-    digest.update(f"{code_digest()} {_versions()}".encode())
-    return f"{tables.data_end:%Y-%m-%d}-{digest.hexdigest()[:8]}"
-
-
-_LIBRARIES = (
-    "leadscore",
-    "numba",
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "scipy",
-    "skops",
-)
-
-
-def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in _LIBRARIES}
-    return libraries | {"python": platform.python_version()}
-
-
-def _provenance(
-    learned: _Learned,
-    rows: Rows,
-    labelled: pd.DataFrame,
-    tables: Tables,
-    agreement: Agreement,
-) -> dict[str, Any]:
-    as_of = rows.snapshots["as_of"]
-    groups = groups_of(rows.snapshots)
-    converted = rows.snapshots["converted"].to_numpy()
-    return {
-        "degraded": learned.degraded,
-        "data_end": tables.data_end.isoformat(),
-        "data_digests": tables.digests,
-        "code_digest": code_digest(),
-        "agreement_version": agreement.version,
-        "first_as_of": None if as_of.empty else as_of.min().isoformat(),
-        "last_as_of": None if as_of.empty else as_of.max().isoformat(),
-        "n_snapshots": len(rows.snapshots),
-        "n_leads": int(rows.snapshots["lead_id"].nunique()),
-        "n_groups": len(np.unique(groups)),
-        "n_converted_groups": n_converted_groups(converted, groups),
-        "base_rate": float(converted.mean()) if len(converted) else None,
-        "set_aside": labelled["set_aside"].value_counts().sort_index().to_dict(),
-        "n_rejects": len(tables.rejects),
-        "notes": [*tables.notes, *unheard_words(tables, agreement)],
-        "seed": agreement.training.seed,
-        "versions": _versions(),
-    }
