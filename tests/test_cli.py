@@ -544,3 +544,12 @@ def test_rows_of_a_lead_that_was_set_aside_name_its_line(tmp_path: Path) -> None
     followers = rejects[rejects["file"] != "leads.csv"]
     assert len(followers) == 10  # nine visits and a conversion
     assert set(followers["reason"]) == {"its lead was set aside (leads.csv:9)"}
+
+
+def test_a_list_beside_the_tables_is_replaced_the_next_night(
+    scoring: list[object], tmp_path: Path
+) -> None:
+    out = tmp_path / "data" / "scores.csv"
+    for as_of in ("2025-03-01", "2025-03-02"):
+        assert run(*scoring[:-1], out, "--as-of", as_of) == 10
+    assert set(pd.read_csv(out)["as_of"]) == {"2025-03-02T00:00:00Z"}

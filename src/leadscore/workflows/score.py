@@ -90,11 +90,9 @@ def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scor
 
 def _check_out(out: Path, data: Path) -> None:
     """Refuse to write over an input."""
-    if out.resolve().parent == data.resolve() and out.exists():
-        msg = (
-            f"{out} lies in the data folder and exists already; it will not be "
-            "replaced. Give another --out."
-        )
+    is_table = out.name.split(".")[0] in ("leads", "interactions", "outcomes")
+    if is_table and out.resolve().parent == data.resolve():
+        msg = f"{out} is an input of this run; it will not be replaced. Name another."
         raise RefusedError(msg)
 
 
