@@ -1,39 +1,31 @@
-"""What the terminal shows at the end of a verb: plain lines of at most 80 columns.
-
-Goes in: what a workflow made. Comes out: lines. Nothing is computed or decided here.
-"""
+"""The summary of a training."""
 
 from __future__ import annotations
 
-import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+from leadscore.summary.lines import notes, wrapped
 
-    from leadscore.workflows.score import Scored
+if TYPE_CHECKING:
     from leadscore.workflows.train import Trained
 
-__all__ = ["WIDTH", "score_lines", "train_lines"]
-
-WIDTH = 80
+__all__ = ["train_lines"]
 
 
 def train_lines(trained: Trained) -> list[str]:
     """Return the summary of a training: data, contest, labels, what to do next."""
     bundle = trained.bundle
     facts = bundle.provenance
-    lines = [f"model {bundle.model_id}", *_notes(tuple(facts["notes"]))]
+    lines = [f"model {bundle.model_id}", *notes(tuple(facts["notes"]))]
     if facts["n_snapshots"]:
-        lines += _wrapped(
+        lines += wrapped(
             f"{facts['n_leads']:,} leads, {facts['n_snapshots']:,} mature snapshots, "
             f"{facts['n_converted_groups']:,} converted leads (accounts), base rate "
             f"{facts['base_rate']:.1%}, as_of {facts['first_as_of'][:10]} to "
             f"{facts['last_as_of'][:10]}"
         )
     for reason, count in facts["set_aside"].items():
-        lines += _wrapped(f"set aside: {count:,} snapshots, {reason}")
+        lines += wrapped(f"set aside: {count:,} snapshots, {reason}")
     if bundle.metrics:
         lines += [
             "",
@@ -41,39 +33,8 @@ def train_lines(trained: Trained) -> list[str]:
         ]
     lines += ["", *_labels(trained)]
     if facts["degraded"]:
-        lines += ["", *_wrapped(f"DEGRADED: {facts['degraded']}")]
+        lines += ["", *wrapped(f"DEGRADED: {facts['degraded']}")]
     return [*lines, "", *_next_step(trained), f"tracking: {trained.logged}"]
-
-
-def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
-    """Return the summary of a scoring: how many of what, and who was left out."""
-    scores = scored.scores
-    local = as_of.tz_convert(scored.bundle.agreement.zone)
-    lines = [
-        f"{len(scores):,} leads scored as of {local:%Y-%m-%d %H:%M} ({local.tzinfo})",
-        f"into {out}",
-        f"model {scored.bundle.model_id}",
-        *_notes(scored.tables.notes),
-    ]
-    roads = scores["road"].fillna("")
-    counts = scores.groupby(["label", roads]).size()
-    for (label, road), count in counts.items():
-        lines.append(f"  {label:<13}{road:<12}{count:>8,}")
-    for reason, count in scored.left_out.items():
-        lines.append(f"  left out, {reason}: {count:,}")
-    for note in scored.notes:
-        lines += _wrapped(f"note: {note}")
-    for warning in (*scored.warnings, scored.bundle.provenance["degraded"]):
-        lines += _wrapped(f"DEGRADED: {warning}") if warning else []
-    return lines
-
-
-def _notes(notes: tuple[str, ...]) -> list[str]:
-    return [line for note in notes for line in _wrapped(f"- {note}", indent="  ")]
-
-
-def _wrapped(text: str, *, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent) or [""]
 
 
 def _contest(contest: dict[str, Any], ships: str) -> list[str]:
@@ -88,7 +49,7 @@ def _contest(contest: dict[str, Any], ships: str) -> list[str]:
         f"{'':<10}{'log loss':<19}{'AUC':<17}{'avg precision':<17}{lift:>8}",
         *(_candidate(row, ships) for row in contest["candidates"]),
     ]
-    return [*_wrapped(head), *table, "* ships; intervals: 95 %, by lead or account"]
+    return [*wrapped(head), *table, "* ships; intervals: 95 %, by lead or account"]
 
 
 def _candidate(row: dict[str, Any], winner: str) -> str:
@@ -119,7 +80,7 @@ def _labels(trained: Trained) -> list[str]:
                 if threshold.probability is None
                 else f"from {threshold.probability:.1%}"
             )
-            lines += _wrapped(f"{label} {at}: {threshold.because}", indent="  ")
+            lines += wrapped(f"{label} {at}: {threshold.because}", indent="  ")
     return lines or ["no label is issued by probability"]
 
 
