@@ -22,6 +22,7 @@ __all__ = [
     "engagement_edges",
     "engagement_level",
     "is_hand_raised",
+    "last_raised",
     "passes_gate",
 ]
 
@@ -77,6 +78,43 @@ def is_hand_raised(rows: pd.DataFrame, agreement: Agreement) -> pd.Series:
     place = GRADES.index(agreement.hand_raise.min_fit)
     fits = rows["fit_grade"].isna() | rows["fit_grade"].isin(GRADES[: place + 1])
     return lately & fits
+
+
+def last_raised(features: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+    """Return by what, and how many days ago, each lead last asked to be contacted.
+
+    Parameters
+    ----------
+    features : DataFrame
+        With ``days_since_last_<kind>`` for each kind that raises a hand.
+    agreement : Agreement
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, 2), index of ``features``
+        ``raised_kind`` and ``raised_days``, null: never.
+    """
+    kinds = [
+        kind
+        for kind in agreement.hand_raise.kinds
+        if kind not in agreement.features.deny
+    ]
+    if not kinds:
+        nothing = pd.Series(None, features.index, dtype="str")
+        return pd.DataFrame({"raised_kind": nothing, "raised_days": np.nan})
+    days = features[[f"days_since_last_{kind}" for kind in kinds]].to_numpy()
+    latest = np.argmin(np.where(np.isnan(days), np.inf, days), axis=1)
+    raised_days = days[np.arange(len(days)), latest]
+    words = pd.Series(
+        np.array(kinds, dtype=object)[latest], features.index, dtype="str"
+    )
+    return pd.DataFrame(
+        {
+            "raised_kind": words.mask(np.isnan(raised_days)),
+            "raised_days": raised_days,
+        },
+        index=features.index,
+    )
 
 
 def engagement_edges(engagement: np.ndarray) -> tuple[float, float, float]:

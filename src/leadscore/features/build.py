@@ -29,8 +29,15 @@ from leadscore.features.primitives import (
 )
 from leadscore.snapshots import DAY_US, attributes_at, microseconds
 
-__all__ = ["behaviour", "build_features", "compile_plan", "describe_features"]
+__all__ = [
+    "behaviour",
+    "build_features",
+    "category_columns",
+    "compile_plan",
+    "describe_features",
+]
 
+FIRST_CHANNEL = "first_channel"
 _ADDED_LATER = ("points", "persona_fit")  # features that are made from these columns
 
 _CODES = {
@@ -115,6 +122,12 @@ def describe_features(catalogue: Catalogue, agreement: Agreement) -> dict[str, s
     return described
 
 
+def category_columns(catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return the words of each column that is a category, `OTHER` last."""
+    words = {FIRST_CHANNEL: catalogue.channels} | catalogue.categories
+    return {column: [*known, OTHER] for column, known in words.items()}
+
+
 def behaviour(
     interactions: pd.DataFrame,
     snapshots: pd.DataFrame,
@@ -135,9 +148,9 @@ def behaviour(
     unsorted = np.empty_like(out)
     unsorted[order] = out
     frame = pd.DataFrame(unsorted, columns=[c.name for c in catalogue.columns])
-    channels = [*catalogue.channels, OTHER]
-    codes = frame["first_channel"].fillna(-1).astype("int64").to_numpy()
-    frame["first_channel"] = pd.Categorical.from_codes(codes, categories=channels)
+    channels = category_columns(catalogue)[FIRST_CHANNEL]
+    codes = frame[FIRST_CHANNEL].fillna(-1).astype("int64").to_numpy()
+    frame[FIRST_CHANNEL] = pd.Categorical.from_codes(codes, categories=channels)
     return frame
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.features import Catalogue, build_features
 from leadscore.persona import missing_attributes, persona_fit
 from leadscore.points import point_parts
+from leadscore.policy import last_raised
 from leadscore.snapshots import attributes_at
 from leadscore.tables import Tables
 
@@ -70,29 +70,4 @@ def build_rows(
     parts = point_parts(features, agreement.points)
     features["persona_fit"] = persona["persona_fit"]
     features["points"] = parts.sum(axis=1).astype("float64")
-    return Rows(snapshots, features, parts, persona, _raised(features, agreement))
-
-
-def _raised(features: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
-    """Return by what, and how many days ago, each lead last asked to be contacted."""
-    kinds = [
-        kind
-        for kind in agreement.hand_raise.kinds
-        if kind not in agreement.features.deny
-    ]
-    if not kinds:
-        nothing = pd.Series(None, features.index, dtype="str")
-        return pd.DataFrame({"raised_kind": nothing, "raised_days": np.nan})
-    days = features[[f"days_since_last_{kind}" for kind in kinds]].to_numpy()
-    latest = np.argmin(np.where(np.isnan(days), np.inf, days), axis=1)
-    raised_days = days[np.arange(len(days)), latest]
-    words = pd.Series(
-        np.array(kinds, dtype=object)[latest], features.index, dtype="str"
-    )
-    return pd.DataFrame(
-        {
-            "raised_kind": words.mask(np.isnan(raised_days)),
-            "raised_days": raised_days,
-        },
-        index=features.index,
-    )
+    return Rows(snapshots, features, parts, persona, last_raised(features, agreement))

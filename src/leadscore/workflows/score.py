@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from leadscore import files
@@ -18,8 +17,8 @@ from leadscore.bundle import Bundle
 from leadscore.errors import AgreementError, DataError, InputError, RefusedError
 from leadscore.explain import column_groups, reasons
 from leadscore.features import describe_features
+from leadscore.judge import judge
 from leadscore.points import point_reasons
-from leadscore.policy import assign_labels, engagement_level
 from leadscore.snapshots import ELIGIBLE, snapshots_at
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import LEADS, SCORE_COLUMNS, Tables
@@ -164,62 +163,32 @@ def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ..
 
 
 def _scores(bundle: Bundle, rows: Rows) -> pd.DataFrame:
-    is_eligible = (rows.snapshots["status"] == ELIGIBLE).to_numpy()
-    probability, low, high, why = _predict(bundle, rows, is_eligible)
-    agreement = bundle.agreement
-    judged = pd.concat([rows.persona, rows.raised], axis=1).assign(
-        status=rows.snapshots["status"], probability=probability
-    )
-    labels = assign_labels(judged, bundle.thresholds, agreement)
-    level = engagement_level(
-        rows.features["engagement"].to_numpy(), bundle.engagement_edges
-    )
+    status = rows.snapshots["status"]
+    judged = judge(bundle, rows.features, status, rows.persona["missing"])
     nothing = pd.Series(None, rows.snapshots.index, dtype="str")
-    scores = pd.DataFrame(
-        {
-            "lead_id": rows.snapshots["lead_id"],
-            "as_of": rows.snapshots["as_of"],
-            "probability": probability.round(6),
-            "probability_low": low.round(6),
-            "probability_high": high.round(6),
-            "points": rows.parts.sum(axis=1),
-            "persona_fit": rows.persona["persona_fit"].round(1),
-            "fit_grade": rows.persona["fit_grade"],
-            "engagement_level": level,
-            "label": labels["label"],
-            "road": labels["road"],
-            "label_reason": labels["label_reason"],
-            # The ledger will remember labels; until then there is no since and before.
-            "label_since": nothing,
-            "previous_label": nothing,
-            # Thresholds aim at a precision; nothing is promised yet.
-            "promise": nothing,
-            **why,
-            "model_version": bundle.model_id,
-            "agreement_version": agreement.version,
-        }
+    scores = judged.assign(
+        lead_id=rows.snapshots["lead_id"],
+        as_of=rows.snapshots["as_of"],
+        persona_fit=rows.persona["persona_fit"].round(1),
+        # The ledger will remember labels; until then there is no since and before.
+        label_since=nothing,
+        previous_label=nothing,
+        # Thresholds aim at a precision; nothing is promised yet.
+        promise=nothing,
+        model_version=bundle.model_id,
+        agreement_version=bundle.agreement.version,
     )
-    return scores[list(SCORE_COLUMNS)]
+    return scores.join(_reasons(bundle, rows, status == ELIGIBLE))[list(SCORE_COLUMNS)]
 
 
-def _predict(
-    bundle: Bundle, rows: Rows, is_eligible: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, pd.Series]]:
-    """Return probability, its interval and the reasons; null where none is given.
-
-    Where the points serve alone, the reasons are theirs.
-    """
-    n = len(is_eligible)
-    probability, low, high = (np.full(n, np.nan) for _ in range(3))
-    model = bundle.model
+def _reasons(bundle: Bundle, rows: Rows, is_eligible: pd.Series) -> pd.DataFrame:
+    """Return the reasons; where the points serve alone, they are theirs."""
     why = point_reasons(rows.parts)
     why.loc[~is_eligible] = None
-    if model is not None and is_eligible.any():
+    model = bundle.model
+    if model is not None and model.name != "points" and is_eligible.any():
         asked = rows.features[is_eligible]
-        probability[is_eligible] = model.predict(asked)
-        low[is_eligible], high[is_eligible] = model.predict_interval(asked)
-        if model.name != "points":
-            groups = column_groups(model.columns, bundle.catalogue)
-            words = describe_features(bundle.catalogue, bundle.agreement)
-            why.loc[is_eligible] = reasons(asked, model, bundle.typical, groups, words)
-    return probability, low, high, {str(name): why[name] for name in why}
+        groups = column_groups(model.columns, bundle.catalogue)
+        words = describe_features(bundle.catalogue, bundle.agreement)
+        why.loc[is_eligible] = reasons(asked, model, bundle.typical, groups, words)
+    return why
