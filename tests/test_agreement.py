@@ -81,6 +81,14 @@ def test_settings_are_frozen() -> None:
         ),
         ("[fit]\nA = 50\nB = 60\n", "edges must fall from A to C"),
         ("a = b\n", "not valid TOML"),
+        (
+            "[source.files]\nleads = '../contacts.csv'\n",
+            r"line 1: \[source\.files\]: '\.\./contacts\.csv' is not the name of",
+        ),
+        (
+            "[source.files]\ncontacts = 'contacts.csv'\n",
+            "unknown key 'contacts'.*Allowed: interactions, leads, outcomes",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(text: str, sentence: str) -> None:

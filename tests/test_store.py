@@ -14,6 +14,7 @@ from leadscore import store
 from leadscore.agreement import parse_agreement
 from leadscore.errors import AgreementError, DataError, InputError
 from leadscore.store import read_agreement, read_tables
+from leadscore.store.raw import read_raw
 from leadscore.tables import INSTANT, INTERACTIONS, LEADS, OUTCOMES
 
 LEADS_CSV = """\
@@ -498,3 +499,115 @@ def test_every_row_is_used_repeated_or_set_aside(tmp_path_factory, lines):
     assert numbers[0] == sum(numbers[1:])
     assert numbers[1] == len(tables.interactions)
     assert numbers[-1] == len(tables.rejects)
+
+
+# Files under other names
+
+
+FILES = '[source.files]\nleads = "people.csv"\ninteractions = "log.txt"\n'
+
+
+def renamed(folder):
+    (folder / "leads.csv").rename(folder / "people.csv")
+    (folder / "interactions.csv").rename(folder / "log.txt")
+    return folder
+
+
+def test_files_are_read_under_the_names_that_the_agreement_gives(folder):
+    expected = read(folder)
+    tables = read(renamed(folder), GENEROUS + FILES + INDUSTRY)
+    pd.testing.assert_frame_equal(tables.leads, expected.leads)
+    pd.testing.assert_frame_equal(tables.interactions, expected.interactions)
+    assert sorted(tables.digests) == ["log.txt", "outcomes.csv", "people.csv"]
+
+
+def test_a_named_file_that_is_missing_says_what_is_there(folder):
+    (folder / "leads.csv").rename(folder / "persons.csv")
+    with pytest.raises(
+        InputError,
+        match=r"lacks people\.csv, which .* under \[source\.files\] as leads; there "
+        r"is: interactions\.csv, outcomes\.csv, persons\.csv\.",
+    ):
+        read(folder, FILES)
+
+
+def test_one_log_may_serve_as_interactions_and_outcomes(folder):
+    (folder / "outcomes.csv").unlink()
+    log = "L1,2024-12-01,view\nL1,2025-02-03T10:00Z,won\nL2,2025-02-04,gone\n"
+    write(folder, log="lead_id,occurred_at,kind\n" + log + "L1,2025-02-30,view\n")
+    toml = (
+        GENEROUS
+        + '[source.files]\ninteractions = "log.csv"\noutcomes = "log.csv"\n'
+        + '[source.columns.outcomes]\nstage = "kind"\n'
+        + '[conversion]\nstage = "won"\nlost = ["gone", "never heard"]\n'
+    )
+    tables = read(folder, toml)
+    assert tables.outcomes["stage"].tolist() == ["won", "gone"]
+    assert tables.interactions["kind"].tolist() == ["view", "won", "gone"]
+    assert sorted(tables.digests) == ["leads.csv", "log.csv"]
+    counts = [note for note in tables.notes if note.startswith("log.csv: 4 rows read")]
+    assert counts[0].startswith("log.csv: 4 rows read, 3 used, 1 set aside;")
+    assert counts[1].startswith("log.csv: 4 rows read, 2 used, 1 no outcome, 1 set")
+
+
+DATED_LEADS = """\
+lead_id,created_at,known_at,signed on
+L1,2025-01-01T10:00Z,2025-01-01T10:00Z,
+L1,2025-01-01T10:00Z,2025-02-01T10:00Z,2025-01-20
+L1,2025-01-01T10:00Z,2025-03-01T10:00Z,2025-01-20
+L2,2025-01-02T10:00Z,2025-01-02T10:00Z,-
+L3,2025-01-03T10:00Z,2025-01-03T10:00Z,2025-02-30
+L4,2025-01-04T10:00Z,2025-01-04T10:00Z,2024-12-31
+"""
+DATED = GENEROUS + '[source.dated_stages]\nwon = "Signed on"\n'
+
+
+def test_dates_in_the_leads_file_are_outcomes_with_their_lines(folder):
+    (folder / "outcomes.csv").unlink()
+    write(folder, leads=DATED_LEADS)
+    tables = read(folder, DATED)
+    (outcome,) = tables.outcomes.to_dict("records")
+    assert (outcome["lead_id"], outcome["stage"]) == ("L1", "won")
+    assert str(outcome["occurred_at"]) == "2025-01-20 00:00:00+00:00"
+    # Known when the first row said so, which is later than the end of the day.
+    assert str(outcome["known_at"]) == "2025-02-01 10:00:00+00:00"
+    assert [row[1:] for row in reasons(tables)] == [
+        [6, "occurred_at", "2025-02-30", "is not a day of the calendar"],
+        [7, "occurred_at", "2024-12-31", "before the lead was created"],
+    ]
+    assert (
+        "leads.csv: 4 rows read, 1 used, 1 counted once, 2 set aside; cells of "
+        "\"Signed on\", outcomes of stage 'won'; 2 are empty." in tables.notes
+    )
+
+
+def test_dated_stages_and_an_outcomes_file_add_up(folder):
+    write(folder, leads=DATED_LEADS)
+    tables = read(folder, DATED)
+    assert tables.outcomes["stage"].tolist() == ["won", "opportunity"]
+    assert list(tables.outcomes) == list(OUTCOMES.names)
+
+
+def test_a_dated_column_that_is_missing_names_its_line_in_the_agreement(folder):
+    message = refusal(folder, DATED)
+    assert message.startswith(
+        'agreement.toml: [source.dated_stages] won = "Signed on": leads.csv: missing'
+    )
+
+
+def test_a_file_is_read_raw_under_its_own_names(tmp_path):
+    path = tmp_path / "contacts.csv"
+    path.write_bytes("Réf;Créé le ;\nA;01/02/2025;\nB;-;\nC\n".encode("cp1252"))
+    raw = read_raw(path)
+    assert {name: cells.to_pylist() for name, cells in raw.columns.items()} == {
+        "Créé le": ["01/02/2025", None],
+        "Réf": ["A", "B"],
+    }
+    assert (raw.separator, raw.encoding) == (";", "cp1252")
+    assert (raw.n_rows, raw.n_broken) == (2, 1)
+    frame = pd.DataFrame({"b": [1, 2], "a": ["x", None]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    raw = read_raw(tmp_path / "t.parquet")
+    assert list(raw.columns) == ["a", "b"]
+    assert raw.columns["b"].to_pylist() == ["1", "2"]
+    assert (raw.separator, raw.encoding) == (None, None)

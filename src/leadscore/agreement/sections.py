@@ -27,6 +27,7 @@ __all__ = [
     "Criterion",
     "Engagement",
     "Features",
+    "FileNames",
     "Fit",
     "HandRaise",
     "LabelRule",
@@ -105,8 +106,35 @@ class ColumnNames(Section):
     outcomes: dict[str, str] = {}
 
 
+class FileNames(Section):
+    """The file of each table inside the data folder: ``leads = "contacts.csv"``.
+
+    A table that is not named here is looked for under its own name. One file may serve
+    as interactions and outcomes: a log whose events are also the stages.
+    """
+
+    leads: str | None = None
+    interactions: str | None = None
+    outcomes: str | None = None
+
+    @model_validator(mode="after")
+    def _inside_the_folder(self) -> Self:
+        for name in (self.leads, self.interactions, self.outcomes):
+            if name is not None and (name in {"", ".", ".."} or set(name) & set("/\\")):
+                msg = (
+                    f"{name!r} is not the name of a file inside the data folder; write "
+                    "it without a path, like 'contacts.csv'"
+                )
+                raise ValueError(msg)
+        return self
+
+
 class Source(Section):
-    """How the files are written; "auto" is detected, shown, and can be pinned here."""
+    """How the files are written; "auto" is detected, shown, and can be pinned here.
+
+    ``dated_stages``: columns of the leads file that say when a stage was reached, by
+    stage, ``customer = "Became a customer on"``: each filled cell is an outcome.
+    """
 
     separator: Literal["auto", ",", ";", "\t", "|"] = "auto"
     encoding: Literal["auto", "utf-8", "utf-16", "cp1252"] = "auto"
@@ -115,6 +143,8 @@ class Source(Section):
     null_words: Names = ("", "NULL", "null", "N/A", "n/a", "#N/A", "NaN", "nan", "-")
     max_reject_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     data_end: str | None = None
+    files: FileNames = FileNames()
+    dated_stages: dict[str, str] = {}
     columns: ColumnNames = ColumnNames()
 
 

@@ -1,9 +1,10 @@
 """A data folder -> the agreement and the typed tables.
 
 Goes in: a folder with ``agreement.toml``, ``leads``, ``outcomes`` and maybe
-``interactions``, each ``.csv``, ``.csv.gz`` or ``.parquet``. Comes out: `Tables`, in an
-order that does not depend on the files'. Rows that cannot be used are among the
-rejects, each with its reason; too many of them, and nothing comes out.
+``interactions``, each ``.csv``, ``.csv.gz`` or ``.parquet``, under the names that the
+agreement gives. Comes out: `Tables`, in an order that does not depend on the files'.
+Outcomes may also stand as dates in the leads file. Rows that cannot be used are among
+the rejects, each with its reason; too many of them, and nothing comes out.
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from leadscore.agreement import Agreement, parse_agreement
+from leadscore.agreement import Agreement, Source, parse_agreement
 from leadscore.errors import AgreementError, DataError, InputError
+from leadscore.store.dated import (
+    count_repeats_once,
+    dated_contract,
+    read_dated_stage,
+)
+from leadscore.store.find import find_files
 from leadscore.store.instants import parse_instants
 from leadscore.store.loaded import FACT_END, Loaded
 from leadscore.store.parquet import read_parquet
 from leadscore.store.parse import parse_rows
-from leadscore.store.reader import read_delimited
+from leadscore.store.reader import Rows, read_delimited
 from leadscore.store.rejects import Reject, rejects_table
 from leadscore.store.relations import (
     check_history,
@@ -43,7 +50,6 @@ from leadscore.tables import (
 __all__ = ["read_agreement", "read_tables"]
 
 _AGREEMENT = "agreement.toml"
-_FORMS = (".csv", ".csv.gz", ".parquet")
 _KINDS: dict[str, Kind] = {
     "category": "text",
     "text_presence": "text",
@@ -124,11 +130,11 @@ def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
         read.
     """
     given_end = _given_end(agreement)
-    files = _find(Path(folder))
+    files = find_files(Path(folder), agreement.source)
     reading = _Reading(agreement)
     loaded, leads = _leads(files["leads"], reading)
     interactions = _interactions(files.get("interactions"), reading, loaded)
-    outcomes = _outcomes(files["outcomes"], reading, loaded)
+    outcomes = _outcomes(files, reading, loaded)
     latest = _latest(leads, interactions, outcomes)
     return Tables(
         leads=leads,
@@ -171,10 +177,55 @@ def _interactions(path: Path | None, reading: _Reading, leads: Loaded) -> pd.Dat
     return _finish(interactions, reading, _order(INTERACTIONS))
 
 
-def _outcomes(path: Path, reading: _Reading, leads: Loaded) -> pd.DataFrame:
-    outcomes = _load(path, OUTCOMES, reading)
-    relate_outcomes(outcomes, leads)
-    return _finish(outcomes, reading, _order(OUTCOMES))
+def _outcomes(
+    files: Mapping[str, Path], reading: _Reading, leads: Loaded
+) -> pd.DataFrame:
+    """Return the outcomes of their own file, and those dated in the leads file."""
+    parts = []
+    if OUTCOMES.name in files:
+        outcomes = _load(files[OUTCOMES.name], OUTCOMES, reading)
+        if files.get(INTERACTIONS.name) == files[OUTCOMES.name]:
+            _keep_stages(outcomes, reading.agreement)
+        relate_outcomes(outcomes, leads)
+        parts.append(_finish(outcomes, reading, _order(OUTCOMES)))
+    for stage, column in reading.agreement.source.dated_stages.items():
+        dated = _dated(files[LEADS.name], stage, column, reading)
+        relate_outcomes(dated, leads)
+        count_repeats_once(dated)
+        parts.append(_finish(dated, reading, _order(OUTCOMES))[list(OUTCOMES.names)])
+    together = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    return together.sort_values(_order(OUTCOMES), ignore_index=True)
+
+
+def _keep_stages(outcomes: Loaded, agreement: Agreement) -> None:
+    """Keep the stages that the agreement names, in a log of everything that happens."""
+    conversion = agreement.conversion
+    named = {conversion.stage, *conversion.lost}
+    named |= {*conversion.disqualified, *conversion.recycled}
+    is_stage = outcomes.frame["stage"].isin(named).to_numpy()
+    outcomes.n_other = int((~is_stage).sum())
+    outcomes.frame = outcomes.frame[is_stage]
+
+
+def _dated(path: Path, stage: str, column: str, reading: _Reading) -> Loaded:
+    """Read one dated column of the leads file as outcomes."""
+    source = reading.agreement.source
+    names = source.columns.leads
+    mapping: dict[str, str] = {
+        ours: theirs
+        for ours, theirs in names.items()
+        if ours in ("lead_id", "known_at")
+    }
+    mapping["occurred_at"] = column
+    try:
+        rows = _rows(_bytes(path), path, dated_contract(stage), mapping, source)
+    except DataError as error:
+        where = f'agreement.toml: [source.dated_stages] {stage} = "{column}"'
+        msg = f"{where}: {error}"
+        raise DataError(msg) from error
+    return read_dated_stage(
+        rows, stage, column, source=source, zone=reading.agreement.zone
+    )
 
 
 def _load(path: Path, contract: Contract, reading: _Reading) -> Loaded:
@@ -183,13 +234,22 @@ def _load(path: Path, contract: Contract, reading: _Reading) -> Loaded:
     reading.digests[path.name] = hashlib.sha256(data).hexdigest()
     source = reading.agreement.source
     mapping: Mapping[str, str] = getattr(source.columns, contract.name)
-    if path.suffix == ".parquet":
-        rows = read_parquet(data, file=path.name, contract=contract, mapping=mapping)
-    else:
-        rows = read_delimited(
-            data, file=path.name, contract=contract, mapping=mapping, source=source
-        )
+    rows = _rows(data, path, contract, mapping, source)
     return parse_rows(rows, contract, source=source, zone=reading.agreement.zone)
+
+
+def _rows(
+    data: bytes,
+    path: Path,
+    contract: Contract,
+    mapping: Mapping[str, str],
+    source: Source,
+) -> Rows:
+    if path.suffix == ".parquet":
+        return read_parquet(data, file=path.name, contract=contract, mapping=mapping)
+    return read_delimited(
+        data, file=path.name, contract=contract, mapping=mapping, source=source
+    )
 
 
 def _finish(loaded: Loaded, reading: _Reading, order: list[str]) -> pd.DataFrame:
@@ -229,36 +289,6 @@ def _empty(contract: Contract) -> pd.DataFrame:
     types = {"instant": "datetime64[us, UTC]", "number": "float64"}
     columns = {c.name: types.get(c.kind, "str") for c in contract.columns}
     return pd.DataFrame({n: pd.Series([], dtype=t) for n, t in columns.items()})
-
-
-def _find(folder: Path) -> dict[str, Path]:
-    """Return the file of each table by name."""
-    if not folder.is_dir():
-        msg = f"{folder} is not a folder. Give the folder that holds the tables."
-        raise InputError(msg)
-    files: dict[str, Path] = {}
-    for contract in (LEADS, INTERACTIONS, OUTCOMES):
-        there = [
-            p for form in _FORMS if (p := folder / f"{contract.name}{form}").is_file()
-        ]
-        if len(there) > 1:
-            names = " and ".join(path.name for path in there)
-            msg = f"{folder} holds {contract.name} twice: {names}. Keep one of them."
-            raise DataError(msg)
-        if there:
-            files[contract.name] = there[0]
-    missing = [name for name in (LEADS.name, OUTCOMES.name) if name not in files]
-    if missing:
-        there_is = (
-            ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
-        )
-        msg = (
-            f"{folder} lacks {' and '.join(missing)}. Each is one file named like "
-            f"{missing[0]}.csv, {missing[0]}.csv.gz or {missing[0]}.parquet; there is: "
-            f"{there_is}."
-        )
-        raise InputError(msg)
-    return files
 
 
 def _bytes(path: Path) -> bytes:

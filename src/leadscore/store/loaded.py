@@ -43,6 +43,8 @@ class Loaded:
         What was detected and assumed.
     n_again : int
         Rows that repeat another one and are counted once.
+    n_other : int
+        Rows of a log that also serves as another table, and are none of this one.
     ids_aside : dict of str to int
         The lead of each row set aside, and the row's line.
     """
@@ -54,6 +56,7 @@ class Loaded:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     n_again: int = 0
+    n_other: int = 0
     ids_aside: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -113,10 +116,11 @@ class Loaded:
             The rows do not add up, or more were set aside than ``max_share`` allows.
         """
         used, aside = len(self.frame), len(self.rejects)
-        if self.n_read != used + aside + self.n_again:
+        if self.n_read != used + aside + self.n_again + self.n_other:
             msg = (
                 f"{self.file}: the rows do not add up: {self.n_read:,} read, "
-                f"{used:,} used, {aside:,} set aside, {self.n_again:,} repeated. This "
+                f"{used:,} used, {aside:,} set aside, {self.n_again:,} repeated"
+                f"{self._others()}. This "
                 "is a fault of the reader; please report it with the file."
             )
             raise DataError(msg)
@@ -125,6 +129,9 @@ class Loaded:
         )
         repeated = f", {self.n_again:,} counted once" if self.n_again else ""
         return (
-            f"{self.file}: {self.n_read:,} rows read, {used:,} used{repeated}, "
-            f"{aside:,} set aside; {self.form}."
+            f"{self.file}: {self.n_read:,} rows read, {used:,} used{repeated}"
+            f"{self._others()}, {aside:,} set aside; {self.form}."
         )
+
+    def _others(self) -> str:
+        return f", {self.n_other:,} no outcome" if self.n_other else ""

@@ -21,7 +21,7 @@ from leadscore.store.header import match_header
 from leadscore.store.reader import Rows
 from leadscore.tables import Contract
 
-__all__ = ["read_parquet"]
+__all__ = ["parquet_names", "read_parquet"]
 
 
 def read_parquet(
@@ -47,11 +47,7 @@ def read_parquet(
     DataError
         A required column is missing, or a column holds lists or structures.
     """
-    try:
-        table = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        msg = f"{file} cannot be read as Parquet ({error}). Export it again."
-        raise InputError(msg) from error
+    table = _table(data, file)
     positions, extra = match_header(table.column_names, contract, mapping, file=file)
     cells = {
         ours: _as_text(table.column(j), table.column_names[j], file)
@@ -73,6 +69,19 @@ def read_parquet(
         else [],
         form="Parquet",
     )
+
+
+def parquet_names(data: bytes, *, file: str) -> list[str]:
+    """Return the column names of a Parquet file; see `read_parquet`."""
+    return [str(name) for name in _table(data, file).column_names]
+
+
+def _table(data: bytes, file: str) -> Any:
+    try:
+        return pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        msg = f"{file} cannot be read as Parquet ({error}). Export it again."
+        raise InputError(msg) from error
 
 
 def _as_text(column: Any, name: str, file: str) -> Any:

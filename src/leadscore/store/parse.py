@@ -29,7 +29,7 @@ from leadscore.store.numbers import detect_decimal, parse_flags, parse_numbers
 from leadscore.store.reader import Rows
 from leadscore.tables import Column, Contract
 
-__all__ = ["parse_rows"]
+__all__ = ["clean_cells", "null_cells", "parse_rows"]
 
 _DAMAGED_ID = r"^[+-]?\d+(?:[.,]\d+)?[eE]\+\d+$"
 
@@ -100,9 +100,9 @@ def _start(
     rows: Rows, contract: Contract, source: Source, zone: zoneinfo.ZoneInfo
 ) -> _Parsing:
     nothing = pa.nulls(len(rows.lines), pa.large_string())
-    words = pa.array(["", *source.null_words], pa.large_string())
     cells = {
-        name: _clean(rows.cells.get(name, nothing), words) for name in contract.names
+        name: clean_cells(rows.cells.get(name, nothing), source)
+        for name in contract.names
     }
     decimal: str = source.decimal
     if decimal == "auto":
@@ -113,10 +113,19 @@ def _start(
     return _Parsing(rows, source, zone, cells, decimal)
 
 
-def _clean(cells: Any, null_words: Any) -> Any:
+def clean_cells(cells: Any, source: Source) -> Any:
     """Return cells trimmed, accents composed, null words as nulls."""
+    null_words = pa.array(["", *source.null_words], pa.large_string())
     plain = _plain(cells)
     return pc.if_else(pc.is_in(plain, value_set=_plain(null_words)), None, plain)
+
+
+def null_cells(cells: Any, source: Source) -> npt.NDArray[np.bool_]:
+    """Return which cells are null, null words included."""
+    found: npt.NDArray[np.bool_] = pc.is_null(clean_cells(cells, source)).to_numpy(
+        zero_copy_only=False
+    )
+    return found
 
 
 def _plain(cells: Any) -> Any:

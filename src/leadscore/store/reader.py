@@ -24,11 +24,12 @@ from leadscore.store.rejects import Reject
 from leadscore.store.splitter import Split, split_line, split_rows
 from leadscore.tables import Contract
 
-__all__ = ["Rows", "read_delimited"]
+__all__ = ["Rows", "header_names", "read_delimited"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LINES_TRIED = 50
 _SHOWN = {"\t": "tab"}
+_ANY = Contract("any", ())  # no name is looked for: only the separator decides
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Rows:
         What was noticed, in sentences.
     form : str
         How the file is written, for the counts: ``separator ',', utf-8``.
-    separator : str or None
-        None where the file has no separator.
+    separator, encoding : str or None
+        None where the file has none.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Rows:
     notes: list[str]
     form: str
     separator: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,14 @@ def read_delimited(
         notes=_notes(file, extra, split.n_blank),
         form=f"separator {shown}, {lines.encoding}",
         separator=header.separator,
+        encoding=lines.encoding,
     )
+
+
+def header_names(data: bytes, *, file: str, source: Source) -> list[str]:
+    """Return the column names of a csv file as they stand; see `read_delimited`."""
+    lines = read_lines(uncompress(data, file=file), file=file, encoding=source.encoding)
+    return _read_header(lines, file, _ANY, {}, source.separator).names
 
 
 def _notes(file: str, extra: list[str], n_blank: int) -> list[str]:
