@@ -30,7 +30,8 @@ def tasks(rows: Rows, outcomes: pd.DataFrame, agreement: Agreement) -> list[obje
     groups = groups_of(rows.snapshots)
     periods = backtest_periods(rows.snapshots["as_of"], agreement)
     return [
-        backtest._task(rows, outcomes, agreement, period, groups) for period in periods
+        backtest._task(rows.snapshots, outcomes, agreement, period, groups)
+        for period in periods
     ]
 
 
@@ -42,7 +43,7 @@ def test_at_an_origin_nothing_learned_later_is_fitted_on(
     for task in tasks(rows, tables.outcomes, agreement):
         then = known_before(tables.outcomes, task.period.origin)
         alone = backtest._task(
-            rows, then, agreement, task.period, groups_of(rows.snapshots)
+            rows.snapshots, then, agreement, task.period, groups_of(rows.snapshots)
         )
         np.testing.assert_array_equal(task.fit, alone.fit)
         np.testing.assert_array_equal(task.fit_converted, alone.fit_converted)
@@ -58,7 +59,7 @@ def test_a_conversion_reported_after_the_origin_is_none_there(
     late = tables.outcomes.copy()
     late.loc[late["lead_id"] == lead, "known_at"] = first.period.origin
     then = backtest._task(
-        rows, late, bundle.agreement, first.period, groups_of(rows.snapshots)
+        rows.snapshots, late, bundle.agreement, first.period, groups_of(rows.snapshots)
     )
     of_lead = (rows.snapshots["lead_id"].iloc[first.fit] == lead).to_numpy()
     assert first.fit_converted[of_lead].sum() > 0
@@ -93,6 +94,47 @@ def test_the_table_holds_trivial_rivals(bundle: Bundle) -> None:
         n for n, row in rows.items() if not row["ships"]
     }
     assert rows["base rate"]["auc"] is None
+
+
+def test_precision_comes_with_an_interval_that_holds_it(bundle: Bundle) -> None:
+    for row in bundle.metrics["candidates"]:
+        if row["name"] == "base rate":
+            assert row["precision_interval"] is None
+            continue
+        value, low, high = row["precision_interval"]
+        assert value == pytest.approx(row["precision_at_capacity"][1])
+        assert low <= value <= high
+
+
+def test_the_advantage_is_the_difference_and_surer_than_both_alone(
+    bundle: Bundle,
+) -> None:
+    rows = {row["name"]: row for row in bundle.metrics["candidates"]}
+    best, points = (
+        rows[name]["precision_interval"]
+        for name in (bundle.metrics["winner"], "points")
+    )
+    value, low, high = bundle.metrics["advantage"]
+    assert value == pytest.approx(best[0] - points[0])
+    assert low < value < high
+    assert high - low < (best[2] - best[1]) + (points[2] - points[1])
+
+
+def test_against_themselves_points_have_no_advantage() -> None:
+    drawn = np.array([0.1, 0.2, 0.3])
+    assert backtest._advantage((0.2, drawn), (0.2, drawn)) == (0.0, 0.0, 0.0)
+
+
+def test_gains_agree_with_the_precision_where_the_list_is_worked(
+    bundle: Bundle,
+) -> None:
+    metrics = bundle.metrics
+    rows = {row["name"]: row for row in metrics["candidates"]}
+    at = {round(row["share"], 6): row for row in metrics["gains"]}
+    assert at[0.0] == {"share": 0.0, "model": 0.0, "points": 0.0}
+    assert at[1.0]["model"] == pytest.approx(1)
+    lift = at[metrics["taken"]]["model"] / metrics["taken"]
+    assert lift == pytest.approx(rows[metrics["winner"]]["lift_at_capacity"], rel=0.01)
 
 
 def test_a_stated_capacity_says_how_far_down_the_list_sales_gets() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leadscore.bundle import Bundle
 from leadscore.calibration import Sigmoid
-from leadscore.explain import column_groups, reasons, typical_row
+from leadscore.explain import column_groups, effects_of, reasons, typical_row
 from leadscore.features import describe_features
 from leadscore.model import FittedModel
 from leadscore.tables import Tables
@@ -48,6 +48,28 @@ def test_reasons_are_signed_and_the_strongest_comes_first() -> None:
     assert list(found.loc[0].dropna()) == ["+ the word: red", "- noise: 0.5"]
     assert list(found.loc[1].dropna()) == ["+ noise: 0"]
     assert list(found.loc[2].dropna()) == ["- noise: 2"]
+
+
+def test_effects_are_those_of_the_groups_one_by_one() -> None:
+    """The model is a sum: 3 for red against blue, -1 a unit of noise, idle nothing."""
+    groups = {name: name for name in ROWS}
+    effects, names = effects_of(ROWS, MODEL, typical_row(ROWS), groups)
+    assert names == ["idle", "noise", "word"]
+    np.testing.assert_allclose(effects[:, 0], 0, atol=1e-9)
+    np.testing.assert_allclose(effects[:, 1], [-0.25, 0.25, -1.75, 0.25], atol=1e-9)
+    np.testing.assert_allclose(effects[:, 2], [3, 0, 0, 0], atol=1e-9)
+
+
+def test_a_typical_row_has_no_effects() -> None:
+    typical = typical_row(ROWS)
+    one = ROWS.iloc[[1]].assign(noise=typical["noise"])
+    effects, _ = effects_of(one, MODEL, typical, {name: name for name in ROWS})
+    assert not effects.any()
+
+
+def test_a_description_that_asks_whether_is_not_asked_twice(bundle: Bundle) -> None:
+    words = describe_features(bundle.catalogue, bundle.agreement)
+    assert words["has_message"].startswith("whether the lead wrote us something")
 
 
 def test_a_reason_depends_on_no_other_row() -> None:

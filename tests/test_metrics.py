@@ -108,6 +108,66 @@ def test_the_range_holds_every_order_of_the_tied_rows(
     assert found.expected <= found.best + 1e-12
 
 
+@given(predictions(), st.integers(1, 60))
+def test_the_precision_of_a_share_is_that_of_so_many_rows(
+    data: tuple[np.ndarray, np.ndarray], n_taken: int
+) -> None:
+    converted, probability = data
+    n_taken = min(n_taken, len(converted))
+    share = n_taken / len(converted)
+    found = metrics.precision_at_share(converted, probability, share=share)
+    expected = metrics.precision_at(converted, probability, n_taken=n_taken).expected
+    assert found[0] == pytest.approx(expected)
+
+
+@given(predictions(), st.integers(0, 2**32 - 1), st.floats(0.01, 1))
+def test_a_row_that_counts_twice_is_two_rows(
+    data: tuple[np.ndarray, np.ndarray], seed: int, share: float
+) -> None:
+    converted, probability = data
+    weight = np.random.default_rng(seed).integers(0, 4, len(converted))
+    weight[0] = 1  # somebody is drawn
+    found = metrics.precision_at_share(
+        converted, probability, weight[None, :], share=share
+    )
+    copied = (np.repeat(x, weight) for x in (converted, probability))
+    repeated = metrics.precision_at_share(*copied, share=share)
+    assert found[0] == pytest.approx(repeated[0], abs=1e-12)
+
+
+@given(predictions())
+def test_gains_begin_with_nobody_and_end_with_everybody(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
+    found = metrics.gains(*data, np.linspace(0, 1, 11))
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(1)
+    assert (np.diff(found) >= -1e-12).all()
+
+
+@given(predictions(), st.integers(0, 20))
+def test_gains_are_those_of_counting_by_hand(
+    data: tuple[np.ndarray, np.ndarray], step: int
+) -> None:
+    """Tied rows in every order; the mean of all orders is a row's even part."""
+    converted, probability = data
+    n_taken = step / 20 * len(converted)
+    hits = 0.0
+    for value in sorted(set(probability), reverse=True):
+        tied = converted[probability == value]
+        part = min(max(n_taken, 0) / len(tied), 1)
+        hits, n_taken = hits + part * tied.sum(), n_taken - len(tied)
+    found = metrics.gains(converted, probability, np.array([step / 20]))
+    assert found[0] == pytest.approx(hits / converted.sum())
+
+
+def test_bounds_leave_out_draws_that_could_not_be_measured() -> None:
+    value, low, high = metrics.bounds(0.5, np.array([0.4, np.nan, 0.6]))
+    assert value == 0.5
+    assert 0.4 <= low < high <= 0.6
+    assert np.isnan(metrics.bounds(0.5, np.array([np.nan]))[1])
+
+
 @given(st.integers(0, 30), st.integers(1, 30), st.sampled_from([0.8, 0.95]))
 def test_the_interval_of_a_share_is_the_exact_one(
     hits: int, more: int, confidence: float

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leadscore.agreement import Agreement, parse_agreement
 from leadscore.policy import Threshold
-from leadscore.thresholds import choose_thresholds
+from leadscore.thresholds import choose_thresholds, hand_raised_rate
 from tests.test_policy import AGREEMENT
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -153,3 +153,25 @@ def test_a_threshold_that_would_flood_the_list_is_not_taken() -> None:
     found = choose(pd.concat([enter, stay]))
     assert found["MQL"].probability is not None
     assert found["MQL"].probability > 0.05
+
+
+def test_a_raised_hand_counts_once_and_only_inside_the_period() -> None:
+    """L000 raised it before, L001 twice; L002 never did."""
+    before, later = START - pd.Timedelta(days=14), START + pd.Timedelta(days=14)
+    history = pd.DataFrame(
+        {
+            "lead_id": ["L000", "L000", "L001", "L001", "L002"],
+            "as_of": [before, START, START, later, START],
+            "converted": [1.0, 1.0, 1.0, 0.0, 1.0],
+            "is_raised": [True, True, True, True, False],
+        }
+    )
+    found = hand_raised_rate(history, since=START)
+    assert (found["n"], found["n_converted"]) == (1, 1)
+    assert 0 < found["low"] < found["high"] == 1
+
+
+def test_nobody_who_raised_a_hand_says_nothing() -> None:
+    nobody = held_out([0.5], [0])
+    found = hand_raised_rate(nobody, since=START)
+    assert found == {"n": 0, "n_converted": 0, "low": 0.0, "high": 1.0}

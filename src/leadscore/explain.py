@@ -18,7 +18,7 @@ from leadscore.calibration import log_odds
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
 
-__all__ = ["column_groups", "reasons", "typical_row"]
+__all__ = ["MIN_EFFECT", "column_groups", "effects_of", "reasons", "typical_row"]
 
 N_REASONS = 3
 MIN_EFFECT = 0.02  # log odds; below that a reason would be noise
@@ -48,6 +48,37 @@ def column_groups(columns: tuple[str, ...], catalogue: Catalogue) -> dict[str, s
     return {name: declared.get(name, name) for name in columns}
 
 
+def effects_of(
+    rows: pd.DataFrame,
+    model: FittedModel,
+    typical: dict[str, float | str | None],
+    groups: dict[str, str],
+) -> tuple[np.ndarray, list[str]]:
+    """Return how far each group of facts moves each row from a typical one.
+
+    Parameters
+    ----------
+    rows : DataFrame of shape (n_rows, n_columns)
+    model : FittedModel
+    typical : dict
+        From `typical_row`.
+    groups : dict of str to str
+        From `column_groups`; not empty.
+
+    Returns
+    -------
+    effects : float array of shape (n_rows, n_groups)
+        Log odds as they are, less those with the group's columns as in the typical row.
+    names : list of str
+        The groups, sorted.
+    """
+    names = sorted(set(groups.values()))
+    members = {name: [c for c, g in groups.items() if g == name] for name in names}
+    said = log_odds(model.predict(rows))
+    without = [_without(rows, model, typical, members[name]) for name in names]
+    return said[:, None] - np.column_stack(without), names
+
+
 def reasons(
     rows: pd.DataFrame,
     model: FittedModel,
@@ -73,11 +104,7 @@ def reasons(
     DataFrame of str of shape (n_rows, 3)
         ``reason_1, reason_2, reason_3``; null where fewer matter.
     """
-    names = sorted(set(groups.values()))
-    members = {name: [c for c, g in groups.items() if g == name] for name in names}
-    said = log_odds(model.predict(rows))
-    without = [_without(rows, model, typical, members[name]) for name in names]
-    effects = said[:, None] - np.column_stack(without)
+    effects, names = effects_of(rows, model, typical, groups)
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :N_REASONS]
     records = rows.to_dict("records")
     table = [

@@ -7,6 +7,7 @@ independent, so every interval resamples groups, never rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +20,16 @@ __all__ = [
     "TieRange",
     "auc",
     "average_precision",
+    "bounds",
     "brier",
     "brier_decomposition",
+    "draw",
+    "gains",
     "group_draws",
     "intervals",
     "log_loss",
     "precision_at",
+    "precision_at_share",
     "proportion_interval",
     "reliability",
 ]
@@ -152,6 +157,60 @@ def precision_at(
     return TieRange(*(float((sure + x) / n_taken) for x in (worst, expected, best)))
 
 
+def precision_at_share(
+    converted: np.ndarray,
+    probability: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    share: float,
+) -> np.ndarray:
+    """Return the share that converted in the top ``share`` of the list.
+
+    Parameters
+    ----------
+    converted, probability : float arrays of shape (n,)
+    weights : array of shape (n_draws, n), default=None
+        How often each row counts, one draw a line; None: once.
+    share : float
+        Of the list, above 0 and at most 1. Of rows tied at the border it takes what it
+        would on average over their orders.
+
+    Returns
+    -------
+    float array of shape (n_draws,)
+        Null where a draw is empty.
+    """
+    positive, negative = _class_weights(converted, probability, weights)
+    n_taken = share * (positive.sum(axis=1) + negative.sum(axis=1))
+    return _ratio(_hits(positive, negative, n_taken), n_taken)
+
+
+def gains(
+    converted: np.ndarray, probability: np.ndarray, shares: np.ndarray
+) -> np.ndarray:
+    """Return the share of all conversions that stand in the top ``shares`` of the list.
+
+    Parameters
+    ----------
+    converted, probability : float arrays of shape (n,)
+        At least one conversion.
+    shares : float array of shape (n_shares,)
+        Of the list, 0 to 1; ties as in `precision_at_share`.
+
+    Returns
+    -------
+    float array of shape (n_shares,)
+        0 at share 0, 1 at share 1, never falling.
+    """
+    found = [
+        share * precision_at_share(converted, probability, share=share)[0]
+        if share
+        else 0.0
+        for share in shares
+    ]
+    return np.array(found) / converted.mean()
+
+
 def reliability(
     converted: np.ndarray,
     probability: np.ndarray,
@@ -235,13 +294,42 @@ def intervals(
         ``log_loss, brier, auc, average_precision``.
     """
     once = _metrics(converted, probability, np.ones((1, len(converted))))
-    # In blocks: a draw of a million rows is a large thing to hold five hundred times.
+    drawn = draw(lambda block: _metrics(converted, probability, block), draws)
+    return {name: bounds(float(value[0]), drawn[name]) for name, value in once.items()}
+
+
+def draw(
+    measure: Callable[[np.ndarray], dict[str, np.ndarray]], draws: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what ``measure`` finds in each draw.
+
+    In blocks: a draw of a million rows is a large thing to hold five hundred times.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes weights of shape (n_block, n), returns arrays of shape (n_block,).
+    draws : array of shape (n_draws, n)
+
+    Returns
+    -------
+    dict of str to array of shape (n_draws,)
+    """
     blocks = np.array_split(draws, max(len(draws) // _BLOCK, 1))
-    drawn = [_metrics(converted, probability, block) for block in blocks]
-    return {
-        name: _bounds(float(value[0]), np.concatenate([block[name] for block in drawn]))
-        for name, value in once.items()
-    }
+    found = [measure(block) for block in blocks]
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def bounds(value: float, drawn: np.ndarray) -> tuple[float, float, float]:
+    """Return a value with the 2.5 % and 97.5 % quantiles of its draws.
+
+    Draws in which it could not be measured (null) are left out.
+    """
+    kept = drawn[~np.isnan(drawn)]
+    if len(kept) == 0:
+        return value, float("nan"), float("nan")
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return value, float(low), float(high)
 
 
 def _metrics(
@@ -256,14 +344,6 @@ def _metrics(
     }
 
 
-def _bounds(value: float, drawn: np.ndarray) -> tuple[float, float, float]:
-    kept = drawn[~np.isnan(drawn)]
-    if len(kept) == 0:
-        return value, float("nan"), float("nan")
-    low, high = np.quantile(kept, [0.025, 0.975])
-    return value, float(low), float(high)
-
-
 def _class_weights(
     converted: np.ndarray, probability: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -274,6 +354,25 @@ def _class_weights(
     positive = np.add.reduceat((weights * converted)[:, order], starts, axis=1)
     negative = np.add.reduceat((weights * (1 - converted))[:, order], starts, axis=1)
     return positive, negative
+
+
+def _hits(
+    positive: np.ndarray, negative: np.ndarray, n_taken: np.ndarray
+) -> np.ndarray:
+    """Return how many conversions the ``n_taken`` highest hold, draw by draw.
+
+    Inside tied rows the count grows evenly: the expectation over their orders.
+    """
+    positive, size = positive[:, ::-1], (positive + negative)[:, ::-1]
+    taken, hits = np.cumsum(size, axis=1), np.cumsum(positive, axis=1)
+    place = (taken < n_taken[:, None]).sum(axis=1, keepdims=True)
+    place = np.minimum(place, size.shape[1] - 1)  # the last cumulated bit may be short
+    here, hit, before, all_hits = (
+        np.take_along_axis(of, place, axis=1)[:, 0]
+        for of in (size, positive, taken - size, hits - positive)
+    )
+    part = (n_taken - before) / np.where(here > 0, here, 1)
+    return all_hits + np.clip(part, 0, 1) * hit
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Thresholds: from which probability a label is issued, read off held-out leads.
 
 Goes in: the mature history of leads that the model has not seen. Comes out: a
-threshold for MQL and one for SQL. Only the nurtured road is measured: a hand that was
-raised needs no threshold. A lead counts once, at its first entry; who had entered
-before the period began is stock, and does not count.
+threshold for MQL and one for SQL. They are set on the nurtured road alone: a hand that
+was raised needs no threshold, its rate is only measured. A lead counts once, at its
+first entry; who had entered before the period began is stock, and does not count.
 
 In this first form a threshold *aims* at the agreement's precision; it is no promise
 with a confidence, and nothing here says so.
@@ -19,7 +19,7 @@ from leadscore.agreement import Agreement, LabelRule
 from leadscore.metrics import proportion_interval
 from leadscore.policy import Threshold, passes_gate
 
-__all__ = ["choose_thresholds"]
+__all__ = ["choose_thresholds", "hand_raised_rate"]
 
 MIN_ENTRIES = 20  # below that many leads a share says nothing
 
@@ -88,6 +88,30 @@ def choose_thresholds(
         place = _not_above(place, grid, chosen.get("SQL"))
         chosen[label] = _threshold(label, rule, grid, entries, place)
     return chosen
+
+
+def hand_raised_rate(history: pd.DataFrame, *, since: pd.Timestamp) -> dict[str, float]:
+    """Return how many raised a hand for the first time in the period, and converted.
+
+    Parameters
+    ----------
+    history : DataFrame
+        As in `choose_thresholds`.
+    since : Timestamp
+        Where the period begins.
+
+    Returns
+    -------
+    dict of str to float
+        ``n, n_converted``, each lead counted once, and ``low, high``: the exact 95 %
+        interval of their share.
+    """
+    raised = history[history["is_raised"]].sort_values(["as_of", "lead_id"])
+    first = raised.drop_duplicates("lead_id")
+    entered = first[first["as_of"] >= since]
+    n, n_converted = len(entered), int(entered["converted"].sum())
+    low, high = proportion_interval(n_converted, n)
+    return {"n": n, "n_converted": n_converted, "low": low, "high": high}
 
 
 def _entries(rows: pd.DataFrame, threshold: float, since: pd.Timestamp) -> _Entries:

@@ -109,16 +109,16 @@ def describe_features(catalogue: Catalogue, agreement: Agreement) -> dict[str, s
         "n_prev_30d": "number of interactions in the 30 days before the last 30",
         "trend_30d": "interactions of the last 30 days less those of the 30 before",
         "tenure_days": "days since the lead was created",
-        "profile_completeness": "share of the attributes that are known",
     }
     for name, attribute in agreement.attributes.items():
         words = attribute.description or name.replace("_", " ")
         column = _attribute_column(name, attribute.kind)
-        if attribute.kind == "text_presence":
+        if attribute.kind == "text_presence" and not words.startswith("whether "):
             words = f"whether {words} is known"
         if attribute.kind == "date":
             words = f"days from {words}"
         described[column] = words
+    described["profile_completeness"] = "share of the attributes that are known"
     return described
 
 

@@ -18,13 +18,25 @@ from leadscore import metrics
 from leadscore.agreement import Agreement
 from leadscore.model import BASELINES, CANDIDATES, fit_model
 from leadscore.periods import Period, backtest_periods, check_periods, groups_of
+from leadscore.progress import Tell, silent
 from leadscore.snapshots import label_snapshots
 from leadscore.workflows.rows import Rows
 
-__all__ = ["Contest", "n_converted_groups", "run_contest"]
+__all__ = [
+    "Contest",
+    "Task",
+    "backtest_tasks",
+    "n_converted_groups",
+    "period_counts",
+    "run_contest",
+]
 
 N_DRAWS = 500
+N_SHARES = 21  # 0, 5 %, ... 100 % of the list
 TOP_SHARE = 0.1  # what sales is taken to work where the agreement states no capacity
+
+
+_Drawn = tuple[float, np.ndarray]  # a value, and what it is in each draw
 
 
 @dataclass(frozen=True)
@@ -37,15 +49,24 @@ class Contest:
         The candidate of the lowest log loss on later data.
     table : list of dict
         One row a candidate and baseline: ``name, ships`` and (value, low, high) of
-        ``log_loss, brier, auc, average_precision``, of ``precision_at_capacity``
-        (worst, expected, best over ties), ``lift_at_capacity`` and the Brier
-        decomposition. The base rate ranks nobody: null.
+        ``log_loss, brier, auc, average_precision, precision_interval`` (the precision
+        at capacity), of ``precision_at_capacity`` (worst, expected, best over ties),
+        ``lift_at_capacity`` and the Brier decomposition. The base rate ranks nobody:
+        null.
     taken : float
         The share of the list that the capacity takes; a tenth where none is stated.
     periods : list of dict
         ``origin, end, n_fit, n_test`` and the converted groups of both.
     reliability : list of dict
         Of the winner; see `metrics.reliability`.
+    base_rate : tuple of float
+        (value, low, high): the share of the later snapshots that converted.
+    advantage : tuple of float
+        (value, low, high) of the winner's precision at capacity less that of the
+        points, in the same draws; zero where the points won.
+    gains : list of dict
+        ``share, model, points``: of all conversions, how many the top ``share`` of the
+        list holds; ``model`` is the winner.
     """
 
     winner: str
@@ -53,6 +74,9 @@ class Contest:
     periods: list[dict[str, Any]]
     reliability: list[dict[str, Any]]
     taken: float
+    base_rate: tuple[float, float, float]
+    advantage: tuple[float, float, float]
+    gains: list[dict[str, float]]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for the bundle."""
@@ -62,11 +86,14 @@ class Contest:
             "periods": self.periods,
             "reliability": self.reliability,
             "taken": self.taken,
+            "base_rate": self.base_rate,
+            "advantage": self.advantage,
+            "gains": self.gains,
         }
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """One origin: which rows are fitted on, with which outcomes, and which tested."""
 
     period: Period
@@ -81,7 +108,11 @@ def n_converted_groups(converted: np.ndarray, groups: np.ndarray) -> int:
 
 
 def run_contest(
-    rows: Rows, outcomes: pd.DataFrame, agreement: Agreement
+    rows: Rows,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+    *,
+    tell: Tell = silent,
 ) -> Contest | None:
     """Return the contest, or None where no origin has enough to fit and to test on.
 
@@ -92,21 +123,23 @@ def run_contest(
     outcomes : DataFrame
     agreement : Agreement
         ``training.min_conversions`` converted leads (accounts) are needed to fit.
+    tell : Tell, default=silent
+        Told of each fit that is done.
     """
     groups = groups_of(rows.snapshots)
-    tasks = [
-        task
-        for period in backtest_periods(rows.snapshots["as_of"], agreement)
-        if (task := _task(rows, outcomes, agreement, period, groups)) is not None
-    ]
+    tasks = backtest_tasks(rows.snapshots, outcomes, agreement)
     if not tasks:
         return None
     names = [*BASELINES, *CANDIDATES]
-    predicted = joblib.Parallel(n_jobs=-1, batch_size=1)(
+    fits = [(name, task) for task in tasks for name in names]
+    running = joblib.Parallel(n_jobs=-1, batch_size=1, return_as="generator")(
         joblib.delayed(_predict)(name, rows.features, task, groups, agreement)
-        for task in tasks
-        for name in names
+        for name, task in fits
     )
+    predicted = []
+    for probability in running:
+        predicted.append(probability)
+        tell("judging candidates on later time", done=len(predicted), total=len(fits))
     tested = np.concatenate([task.test for task in tasks])
     pooled = {
         name: np.concatenate(predicted[place :: len(names)])
@@ -115,31 +148,51 @@ def run_contest(
     return _judge(rows, tested, pooled, groups, tasks, agreement)
 
 
+def backtest_tasks(
+    snapshots: pd.DataFrame, outcomes: pd.DataFrame, agreement: Agreement
+) -> list[Task]:
+    """Return the origins that have enough to fit and to test on, oldest first.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Mature, not empty, with ``converted`` as known at the end of the data.
+    outcomes : DataFrame
+    agreement : Agreement
+    """
+    groups = groups_of(snapshots)
+    return [
+        task
+        for period in backtest_periods(snapshots["as_of"], agreement)
+        if (task := _task(snapshots, outcomes, agreement, period, groups)) is not None
+    ]
+
+
 def _task(
-    rows: Rows,
+    snapshots: pd.DataFrame,
     outcomes: pd.DataFrame,
     agreement: Agreement,
     period: Period,
     groups: np.ndarray,
-) -> _Task | None:
-    then = label_snapshots(rows.snapshots, outcomes, agreement, period.origin)
+) -> Task | None:
+    then = label_snapshots(snapshots, outcomes, agreement, period.origin)
     fit = np.flatnonzero(then["converted"].notna())
-    test = np.flatnonzero(period.holds(rows.snapshots["as_of"]))
-    as_of = rows.snapshots["as_of"]
+    test = np.flatnonzero(period.holds(snapshots["as_of"]))
+    as_of = snapshots["as_of"]
     check_periods(as_of.iloc[fit], as_of.iloc[test], agreement)
     converted = then["converted"].to_numpy()[fit]
     n_converted = n_converted_groups(converted, groups[fit])
-    tested = rows.snapshots["converted"].to_numpy()[test]
+    tested = snapshots["converted"].to_numpy()[test]
     too_few = n_converted < agreement.training.min_conversions or converted.all()
     if too_few or not 0 < tested.sum() < len(tested):
         return None
-    return _Task(period, fit, converted, test)
+    return Task(period, fit, converted, test)
 
 
 def _predict(
     name: str,
     features: pd.DataFrame,
-    task: _Task,
+    task: Task,
     groups: np.ndarray,
     agreement: Agreement,
 ) -> np.ndarray:
@@ -159,24 +212,70 @@ def _judge(
     tested: np.ndarray,
     pooled: dict[str, np.ndarray],
     groups: np.ndarray,
-    tasks: list[_Task],
+    tasks: list[Task],
     agreement: Agreement,
 ) -> Contest:
     converted = rows.snapshots["converted"].to_numpy()[tested]
     rng = np.random.default_rng(agreement.training.seed)
     draws = metrics.group_draws(groups[tested], n_draws=N_DRAWS, rng=rng)
     taken = _share_taken(rows.snapshots["as_of"].iloc[tested], agreement)
-    table = [_measure(name, converted, p, draws, taken) for name, p in pooled.items()]
+    top = {name: _top(converted, p, draws, taken) for name, p in pooled.items()}
+    table = [
+        _measure(name, converted, p, draws, top[name], taken)
+        for name, p in pooled.items()
+    ]
     losses = {row["name"]: row["log_loss"][0] for row in table}
     winner = min(CANDIDATES, key=lambda name: losses[name])
     reliability = metrics.reliability(converted, pooled[winner], groups[tested])
     return Contest(
         winner,
         table,
-        [_period_counts(task, rows, groups) for task in tasks],
+        [period_counts(task, rows.snapshots, groups) for task in tasks],
         reliability.to_dict("records"),
         taken,
+        _base_rate(converted, draws),
+        _advantage(top[winner], top["points"]),
+        _gains(converted, pooled[winner], pooled["points"]),
     )
+
+
+def _top(
+    converted: np.ndarray, probability: np.ndarray, draws: np.ndarray, taken: float
+) -> _Drawn:
+    """Return the precision at capacity, once and in each draw."""
+    share = _n_taken(taken, converted) / len(converted)
+
+    def measure(weights: np.ndarray | None) -> dict[str, np.ndarray]:
+        found = metrics.precision_at_share(converted, probability, weights, share=share)
+        return {"precision": found}
+
+    value = float(measure(None)["precision"][0])
+    return value, metrics.draw(measure, draws)["precision"]
+
+
+def _advantage(winner: _Drawn, points: _Drawn) -> tuple[float, float, float]:
+    """Return the difference, taken draw by draw: what both share cancels out."""
+    return metrics.bounds(winner[0] - points[0], winner[1] - points[1])
+
+
+def _base_rate(converted: np.ndarray, draws: np.ndarray) -> tuple[float, float, float]:
+    rates = metrics.draw(lambda w: {"rate": w @ converted / w.sum(axis=1)}, draws)
+    return metrics.bounds(float(converted.mean()), rates["rate"])
+
+
+def _gains(
+    converted: np.ndarray, model: np.ndarray, points: np.ndarray
+) -> list[dict[str, float]]:
+    shares = np.linspace(0, 1, N_SHARES)
+    columns = (shares, *(metrics.gains(converted, p, shares) for p in (model, points)))
+    return [
+        {"share": float(share), "model": float(a), "points": float(b)}
+        for share, a, b in zip(*columns, strict=True)
+    ]
+
+
+def _n_taken(taken: float, converted: np.ndarray) -> int:
+    return max(round(taken * len(converted)), 1)
 
 
 def _share_taken(as_of: pd.Series, agreement: Agreement) -> float:
@@ -195,15 +294,17 @@ def _measure(
     converted: np.ndarray,
     probability: np.ndarray,
     draws: np.ndarray,
+    top: _Drawn,
     taken: float,
 ) -> dict[str, Any]:
-    n_taken = max(round(taken * len(converted)), 1)
-    top = metrics.precision_at(converted, probability, n_taken=n_taken)
+    n_taken = _n_taken(taken, converted)
+    tied = metrics.precision_at(converted, probability, n_taken=n_taken)
     parts = metrics.brier_decomposition(converted, probability)
     measured: dict[str, Any] = {**metrics.intervals(converted, probability, draws)}
     ranking: dict[str, Any] = {
-        "precision_at_capacity": (top.worst, top.expected, top.best),
-        "lift_at_capacity": top.expected / converted.mean(),
+        "precision_at_capacity": (tied.worst, tied.expected, tied.best),
+        "precision_interval": metrics.bounds(*top),
+        "lift_at_capacity": tied.expected / converted.mean(),
     }
     if name == "base rate":
         # It ranks nobody; pooled over origins, its rates would seem to.
@@ -220,8 +321,11 @@ def _measure(
     }
 
 
-def _period_counts(task: _Task, rows: Rows, groups: np.ndarray) -> dict[str, Any]:
-    tested = rows.snapshots["converted"].to_numpy()[task.test]
+def period_counts(
+    task: Task, snapshots: pd.DataFrame, groups: np.ndarray
+) -> dict[str, Any]:
+    """Return when an origin is, and how many rows and converted leads it has."""
+    tested = snapshots["converted"].to_numpy()[task.test]
     return {
         "origin": task.period.origin.isoformat(),
         "end": task.period.end.isoformat(),

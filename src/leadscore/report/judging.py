@@ -1,0 +1,147 @@
+"""How it was judged: candidates, periods, what it was made of, and the words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leadscore.bundle import Bundle
+from leadscore.report.document import Cell, Column, Lines, Section, Table
+from leadscore.report.judged import Judged
+from leadscore.report.words import bounded, day
+
+__all__ = ["judging_section", "words_section"]
+
+_METRICS = ("log_loss", "brier", "auc", "average_precision", "precision_interval")
+_CANDIDATES = (
+    Column("recipe"),
+    Column("log loss", is_number=True),
+    Column("Brier score", is_number=True),
+    Column("AUC", is_number=True),
+    Column("average precision", is_number=True),
+    Column("precision where worked", is_number=True),
+)
+_PERIODS = (
+    Column("judged from"),
+    Column("until"),
+    Column("rows learned from", is_number=True),
+    Column("leads converted there", is_number=True),
+    Column("rows judged", is_number=True),
+    Column("leads converted there", is_number=True),
+)
+
+
+def judging_section(bundle: Bundle, judged: Judged | None) -> Section:
+    """Return the contest and the papers of the model."""
+    paragraphs = _contest_words(judged) if judged else (_NOT_JUDGED,)
+    tables = _contest_tables(bundle, judged) if judged else ()
+    return Section(
+        "How was this judged?",
+        paragraphs=paragraphs,
+        tables=(*tables, _papers(bundle)),
+    )
+
+
+_NOT_JUDGED = (
+    "It was not: to judge a model, enough conversions must lie before a past date, and "
+    "outcomes of both kinds after it."
+)
+
+
+def _contest_words(judged: Judged) -> tuple[str, ...]:
+    return (
+        f"We stood on {len(judged.periods)} past dates, used only what was known then, "
+        f"and looked at what came later: {judged.n_tested:,} rows, each one lead on "
+        "one list. A lead stands on many lists, so every interval (95%, in brackets) "
+        "resamples whole leads or accounts, never rows. The recipe with the lowest log "
+        "loss ships; it is then fitted again on newer data, so these figures are of "
+        "the recipe, not of the very model.",
+        "Log loss and Brier score: how far probabilities are from what happened, less "
+        "is better. AUC: how often a lead that converts stands above one that does "
+        "not, 0.5 is chance. Average precision: the mean precision down the list.",
+    )
+
+
+def _contest_tables(bundle: Bundle, judged: Judged) -> tuple[Table, ...]:
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (name, *(Lines(bounded(row[metric])) for metric in _METRICS))
+        for name, row in judged.rows.items()
+    )
+    periods = tuple(_period(period, bundle) for period in judged.periods)
+    return (
+        Table("The recipes on later data", _CANDIDATES, rows, strong=judged.name),
+        Table("The periods", _PERIODS, periods),
+    )
+
+
+def _period(period: dict[str, Any], bundle: Bundle) -> tuple[str, ...]:
+    zone = bundle.agreement.zone
+    return (
+        day(period["origin"], zone),
+        day(period["end"], zone),
+        f"{period['n_fit']:,}",
+        f"{period['n_fit_converted']:,}",
+        f"{period['n_test']:,}",
+        f"{period['n_test_converted']:,}",
+    )
+
+
+def _papers(bundle: Bundle) -> Table:
+    """Return what the model was made of."""
+    facts, zone = bundle.provenance, bundle.agreement.zone
+    digests = [f"{name} {value[:12]}" for name, value in facts["data_digests"].items()]
+    first, last = (day(facts[name], zone) for name in ("first_as_of", "last_as_of"))
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("model", bundle.model_id),
+        ("recipe", bundle.model.name if bundle.model else "points, no probability"),
+        ("agreement", f"version {bundle.agreement.version}"),
+        ("data up to", day(facts["data_end"], zone)),
+        (
+            "lists learned from",
+            f"{first} to {last}" if facts["first_as_of"] else "none",
+        ),
+        (
+            "leads",
+            f"{facts['n_leads']:,}, of them (accounts) {facts['n_converted_groups']:,} "
+            "converted",
+        ),
+        ("rows", f"{facts['n_snapshots']:,}, each one lead on one list"),
+        ("set aside", _set_aside(facts)),
+        ("data, first digits of sha256", Lines(tuple(digests))),
+        ("code, first digits of sha256", facts["code_digest"][:12]),
+    )
+    return Table("The model's papers", (Column("what"), Column("which")), rows)
+
+
+def _set_aside(facts: dict[str, Any]) -> Cell:
+    said = [f"{count:,} rows: {reason}" for reason, count in facts["set_aside"].items()]
+    said += [f"{facts['n_rejects']:,} lines of the files"] * bool(facts["n_rejects"])
+    return Lines(tuple(said)) if said else "nothing"
+
+
+def words_section(bundle: Bundle) -> Section:
+    """Return the words of this page and what they mean."""
+    horizon = bundle.agreement.conversion.horizon_days
+    rows = [
+        (
+            "probability",
+            f"How likely a lead converts within {horizon} days, 0% to 100%.",
+        ),
+        ("points", "What marketing's rules give for what a lead did; no probability."),
+        ("MQL", "Marketing qualified lead: worth a closer look."),
+        ("SQL", "Sales qualified lead: for sales to contact."),
+        ("nurtured", "Came to a label by a high enough probability."),
+        (
+            "hand-raised",
+            "Asked to be contacted; goes to sales whatever the probability.",
+        ),
+        ("95% interval", "Where the true number lies, as far as this data can tell."),
+        ("odds", "Chance for against chance against: 20% are odds of 1 to 4."),
+        ("typical lead", "One with the middle or commonest value in everything."),
+    ]
+    if bundle.agreement.personas:
+        fit = "How well who they are matches whom we sell to: 0 to 100, graded A to D."
+        rows.append(("persona fit", fit))
+    return Section(
+        "The words on this page",
+        tables=(Table("Words", (Column("word"), Column("meaning")), tuple(rows)),),
+    )

@@ -1,0 +1,185 @@
+"""What later data said: beside the points, in probabilities, and down the list."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from leadscore import plots
+from leadscore.bundle import Bundle
+from leadscore.report.document import Column, Drawing, Section, Table
+from leadscore.report.judged import Agreeing, Judged
+from leadscore.report.words import Bounds, percent, span
+
+__all__ = ["gains_section", "points_section", "reliability_section"]
+
+
+def points_section(judged: Judged, bundle: Bundle) -> Section:
+    """Return the model beside the points and no ranking, at the same capacity."""
+    ways: list[tuple[str, str, Bounds]] = [
+        ("this model", "model", judged.precision),
+        ("points alone", "points", judged.points_precision),
+        ("no ranking", "nothing", judged.base_rate),
+    ]
+    ways = ways[1:] if judged.is_points else ways
+    table = pd.DataFrame(
+        [(name, role, *bounds) for name, role, bounds in ways],
+        columns=["name", "role", "value", "low", "high"],
+    ).fillna(0.0)
+    alt = "; ".join(
+        f"{name} {percent(bounds[0] or 0.0)} (95% interval {span(bounds)})"
+        for name, _, bounds in ways
+    )
+    return Section(
+        "Is it better than the points alone?",
+        paragraphs=(_worked(judged, bundle), *_caution(judged)),
+        drawings=(
+            Drawing(
+                plots.precision_bars(table),
+                "Of the leads worked, how many converted. The line on each bar is its "
+                "95% interval: where the true share lies, as far as this much data can "
+                "tell.",
+                f"Bars of the share that converted: {alt}.",
+            ),
+        ),
+    )
+
+
+def _worked(judged: Judged, bundle: Bundle) -> str:
+    rules = bundle.agreement.labels
+    stated = rules.SQL.capacity_per_week or rules.MQL.capacity_per_week
+    if stated and bundle.agreement.snapshots.grid_days is not None:
+        why = f"that is what {stated:g} leads a week come to"
+    else:
+        why = "the agreement states no capacity, so we take a tenth"
+    return (
+        f"Suppose that sales works the top {percent(judged.taken)} of the list "
+        f"({why}). Every way of choosing works the same number of leads, and is judged "
+        "on what happened later, which nobody knew when the list was made."
+    )
+
+
+def _caution(judged: Judged) -> tuple[str, ...]:
+    if judged.is_points:
+        return (
+            "The points won the contest of recipes, so there is nothing to compare "
+            "them with but no ranking at all.",
+        )
+    return (
+        "The interval of the difference is narrower than the two lines suggest, "
+        "because both ways are judged on the same leads. The recipe was chosen among "
+        "three on these very data, which flatters it a little.",
+    )
+
+
+def reliability_section(judged: Judged) -> Section:
+    """Return what was said against what happened."""
+    agreeing = judged.agreeing()
+    table = judged.reliability
+    return Section(
+        "Can its probabilities be taken at their word?",
+        paragraphs=(
+            "Leads on later lists are put into groups by the probability that they "
+            "were given. If it said 10%, about 10 of 100 should have converted.",
+            _read(agreeing),
+        ),
+        drawings=(
+            Drawing(
+                plots.reliability_diagram(table),
+                "Each dot is a group of leads; on the dashed line, what was said is "
+                "what happened. The vertical lines are 95% intervals, the grey bars "
+                "below say how many leads a group holds.",
+                f"Of {agreeing.n_bins} groups of leads, {agreeing.n_off} lie farther "
+                "from the line of agreement than their interval; the table below "
+                "holds the numbers.",
+            ),
+        ),
+        tables=(_reliability_table(table),),
+    )
+
+
+def _read(agreeing: Agreeing) -> str:
+    if agreeing.is_good:
+        return (
+            "They did, as far as chance allows. Small groups have wide intervals, so "
+            "this is the absence of a contradiction, not a proof."
+        )
+    off = f"{agreeing.n_off} of {agreeing.n_bins} groups lie beyond their interval"
+    if agreeing.said < agreeing.happened:
+        seen = "More leads converted than it said"
+    else:
+        seen = "Fewer leads converted than it said"
+    return (
+        f"{seen}: {off}. A model learns from the past; where the share of leads that "
+        "convert has changed since, or is known only late, its numbers follow late. "
+        "The model in the contest was older than the one that ships, which has "
+        "learned from newer leads."
+    )
+
+
+def _reliability_table(table: pd.DataFrame) -> Table:
+    return Table(
+        "The numbers behind the figure",
+        (
+            Column("it said, on average", is_number=True),
+            Column("converted", is_number=True),
+            Column("95% interval", is_number=True),
+            Column("leads (accounts)", is_number=True),
+        ),
+        tuple(
+            (
+                percent(row.predicted),
+                percent(row.observed),
+                span((row.observed, row.low, row.high)),
+                f"{row.n_groups:,}",
+            )
+            for row in table.itertuples()
+        ),
+        form="detail",
+    )
+
+
+def gains_section(judged: Judged) -> Section:
+    """Return how much of what is to be found stands at the top of the list."""
+    top, model = percent(judged.taken), percent(judged.found("model"))
+    points = percent(judged.found("points"))
+    said = (
+        f"Working the top {top} of the list finds {model} of all conversions in the "
+        f"model's order, {points} in the order of the points, and about {top} without "
+        "any order."
+    )
+    if judged.is_points:
+        said = (
+            f"Working the top {top} of the list finds {points} of all conversions in "
+            f"the order of the points, and about {top} without any order."
+        )
+    return Section(
+        "How far down the list does it pay to go?",
+        paragraphs=(said,),
+        drawings=(
+            Drawing(
+                plots.gains_curve(judged.gains, taken=judged.taken),
+                "Read it from below: work so much of the list, find so many of the "
+                "leads that convert. The dotted upright line is the part that is "
+                "worked.",
+                said,
+            ),
+        ),
+        tables=(_gains_table(judged),),
+    )
+
+
+def _gains_table(judged: Judged) -> Table:
+    shown = judged.gains.iloc[2::2]
+    return Table(
+        "The numbers behind the figure",
+        (
+            Column("share of the list", is_number=True),
+            Column("found by the model", is_number=True),
+            Column("found by the points", is_number=True),
+        ),
+        tuple(
+            (percent(row.share), percent(row.model), percent(row.points))
+            for row in shown.itertuples()
+        ),
+        form="detail",
+    )

@@ -1,0 +1,98 @@
+"""The text of the report: a bundle in, a `Report` out. All words are decided here.
+
+A bundle that later data has not judged gives a shorter report, which says why.
+"""
+
+from __future__ import annotations
+
+from leadscore.bundle import Bundle
+from leadscore.report.document import Report, Section, Tile
+from leadscore.report.drivers import drivers_section
+from leadscore.report.judged import Judged, judged_of
+from leadscore.report.judging import judging_section, words_section
+from leadscore.report.labels import labels_section
+from leadscore.report.later import gains_section, points_section, reliability_section
+from leadscore.report.verdict import verdict_of
+from leadscore.report.words import day, percent
+
+__all__ = ["report_of"]
+
+
+def report_of(bundle: Bundle) -> Report:
+    """Return the report of a model, a function of its bundle alone.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Just trained, or read back: the report is the same.
+
+    Raises
+    ------
+    RefusedError
+        The bundle was trained before there were reports.
+    """
+    judged = judged_of(bundle)
+    sections = (
+        *_why_less(bundle),
+        *(_later(judged, bundle) if judged else ()),
+        labels_section(bundle),
+        *drivers_section(bundle),
+        *_lacks(bundle),
+        judging_section(bundle, judged),
+        words_section(bundle),
+    )
+    return Report(
+        title="What the lead model can do",
+        subtitle=_subtitle(bundle),
+        verdict=verdict_of(bundle, judged),
+        tiles=_tiles(judged) if judged else (),
+        sections=sections,
+    )
+
+
+def _subtitle(bundle: Bundle) -> str:
+    conversion, facts = bundle.agreement.conversion, bundle.provenance
+    return (
+        f"Model {bundle.model_id}, data up to "
+        f"{day(facts['data_end'], bundle.agreement.zone)}. To convert means to reach "
+        f"\N{LEFT DOUBLE QUOTATION MARK}{conversion.stage}"
+        f"\N{RIGHT DOUBLE QUOTATION MARK} within {conversion.horizon_days} days."
+    )
+
+
+def _tiles(judged: Judged) -> tuple[Tile, ...]:
+    worked = f"of the top {percent(judged.taken)} of the list converted"
+    model, points, base = (
+        percent(bounds[0] or 0.0)
+        for bounds in (judged.precision, judged.points_precision, judged.base_rate)
+    )
+    by_points = Tile(points, f"{worked}, in the order of the points", "points")
+    by_chance = Tile(base, "of all leads on the list converted", "nothing")
+    if judged.is_points:
+        return by_points, by_chance
+    return Tile(model, f"{worked}, in the model's order", "model"), by_points, by_chance
+
+
+def _why_less(bundle: Bundle) -> tuple[Section, ...]:
+    degraded = str(bundle.provenance["degraded"])
+    if not degraded:
+        return ()
+    sentence = degraded[0].upper() + degraded[1:]
+    return (Section("What is missing in this model", paragraphs=(sentence,)),)
+
+
+def _later(judged: Judged, bundle: Bundle) -> tuple[Section, ...]:
+    return (
+        points_section(judged, bundle),
+        reliability_section(judged),
+        gains_section(judged),
+    )
+
+
+def _lacks(bundle: Bundle) -> tuple[Section, ...]:
+    heading = "What the data lacks, and what to do about it"
+    lacks = tuple(bundle.metrics.get("lacks", ()))
+    if not lacks:
+        nothing = "Nothing that we look for is missing."
+        return (Section(heading, paragraphs=(nothing,)),)
+    return (Section(heading, items=lacks),)

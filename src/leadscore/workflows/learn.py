@@ -1,0 +1,182 @@
+"""Learn: from rows of mature snapshots to a model with thresholds, or less.
+
+Goes in: rows and what came of them. Comes out: the winner of the contest, fitted on all
+leads but the held-out ones, with thresholds set on those; the points alone where there
+is too little; nothing where nobody converted. (The contest that names the winner saw
+the held-out outcomes, too: a choice among three recipes, no more.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.drivers import drivers_of
+from leadscore.explain import typical_row
+from leadscore.features import Catalogue, describe_features
+from leadscore.model import FittedModel, fit_model
+from leadscore.periods import groups_of, held_out
+from leadscore.policy import Threshold, is_hand_raised
+from leadscore.progress import Tell
+from leadscore.tables import Tables
+from leadscore.thresholds import choose_thresholds, hand_raised_rate
+from leadscore.workflows.backtest import Contest, n_converted_groups, run_contest
+from leadscore.workflows.learnable import check_not_all, why_nothing, why_points
+from leadscore.workflows.rows import Rows
+
+__all__ = ["Learned", "learn"]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What could be learned: all of it, the points alone, or nothing.
+
+    Parameters
+    ----------
+    model : FittedModel or None
+    thresholds : dict of str to Threshold
+    contest : Contest or None
+        None: no past origin had enough to judge by.
+    degraded : str
+        Why it is less than it could be; empty where it is not.
+    facts : dict
+        Of the model that ships, for the report: ``drivers, hand_raised``.
+    """
+
+    model: FittedModel | None
+    thresholds: dict[str, Threshold]
+    contest: Contest | None
+    degraded: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What the bundle keeps of how it was judged; empty if it was not."""
+        return (self.contest.as_dict() if self.contest else {}) | self.facts
+
+
+def learn(
+    rows: Rows,
+    tables: Tables,
+    catalogue: Catalogue,
+    agreement: Agreement,
+    tell: Tell,
+) -> Learned:
+    """Return what the rows of mature snapshots teach.
+
+    Parameters
+    ----------
+    rows : Rows
+        ``snapshots`` with ``converted``, 1.0 or 0.0.
+    tables : Tables
+    catalogue : Catalogue
+    agreement : Agreement
+    tell : Tell
+
+    Raises
+    ------
+    DataError
+        Every one of them converted.
+    """
+    converted = rows.snapshots["converted"].to_numpy()
+    groups = groups_of(rows.snapshots)
+    n_converted = n_converted_groups(converted, groups)
+    if n_converted == 0:
+        return Learned(None, {}, None, why_nothing(rows.snapshots, tables, agreement))
+    check_not_all(converted, agreement)
+    contest = None
+    if n_converted >= agreement.training.min_conversions:
+        contest = run_contest(rows, tables.outcomes, agreement, tell=tell)
+    if contest is None:
+        model = _fit("points", rows, converted, groups, agreement)
+        return Learned(model, {}, None, why_points(n_converted, agreement))
+    tell(f"fitting {contest.winner}, and setting thresholds")
+    return _ship(contest, rows, catalogue, agreement)
+
+
+def _ship(
+    contest: Contest, rows: Rows, catalogue: Catalogue, agreement: Agreement
+) -> Learned:
+    """Fit the winner on all leads but the held-out ones; set thresholds on those."""
+    training = agreement.training
+    converted = rows.snapshots["converted"].to_numpy()
+    groups = groups_of(rows.snapshots)
+    kept_out = held_out(groups, share=training.promise_share, seed=training.seed)
+    fit = np.flatnonzero(~kept_out)
+    if len(np.unique(converted[fit])) < 2:
+        why = "all conversions fell into the held-out leads; the points serve alone."
+        model = _fit("points", rows, converted, groups, agreement)
+        return Learned(model, {}, contest, why)
+    model = _fit(contest.winner, rows, converted, groups, agreement, places=fit)
+    days = training.promise_days or agreement.conversion.horizon_days
+    as_of, leads = rows.snapshots["as_of"], rows.snapshots["lead_id"]
+    since = as_of.max() - pd.Timedelta(days=days)
+    is_newest = (as_of >= since).to_numpy()
+    history = _history(model, rows, kept_out, agreement)
+    thresholds = choose_thresholds(
+        history,
+        model.grid,
+        agreement,
+        since=since,
+        share=leads[kept_out & is_newest].nunique() / leads[is_newest].nunique(),
+    )
+    missing = [name for name, t in thresholds.items() if t.probability is None]
+    degraded = f"{' and '.join(missing)} not issued by probability." if missing else ""
+    facts = {
+        "drivers": _drivers(model, rows, kept_out & is_newest, catalogue, agreement),
+        "hand_raised": hand_raised_rate(history, since=since),
+    }
+    return Learned(model, thresholds, contest, degraded, facts)
+
+
+def _drivers(
+    model: FittedModel,
+    rows: Rows,
+    places: np.ndarray,
+    catalogue: Catalogue,
+    agreement: Agreement,
+) -> list[dict[str, Any]]:
+    return drivers_of(
+        rows.features[places],
+        rows.snapshots.loc[places, "lead_id"].to_numpy(),
+        model,
+        typical_row(rows.features),
+        catalogue,
+        describe_features(catalogue, agreement),
+        rng=np.random.default_rng(agreement.training.seed),
+    )
+
+
+def _history(
+    model: FittedModel, rows: Rows, kept_out: np.ndarray, agreement: Agreement
+) -> pd.DataFrame:
+    """Return the mature snapshots of the held-out leads, as the model sees them."""
+    seen = pd.concat([rows.persona["fit_grade"], rows.raised], axis=1)[kept_out]
+    return rows.snapshots[kept_out].assign(
+        probability=model.predict(rows.features[kept_out]),
+        fit_grade=seen["fit_grade"],
+        is_raised=is_hand_raised(seen, agreement),
+    )
+
+
+def _fit(
+    name: str,
+    rows: Rows,
+    converted: np.ndarray,
+    groups: np.ndarray,
+    agreement: Agreement,
+    *,
+    places: np.ndarray | None = None,
+) -> FittedModel:
+    places = np.arange(len(converted)) if places is None else places
+    return fit_model(
+        name,
+        rows.features.iloc[places].reset_index(drop=True),
+        converted[places],
+        groups[places],
+        seed=agreement.training.seed,
+    )

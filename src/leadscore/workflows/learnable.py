@@ -1,0 +1,111 @@
+"""What can be learned from: the rules that training obeys and `check` foretells.
+
+Goes in: tables and the agreement. Comes out: snapshots with what came of them, and the
+sentences that say why there is too little. Both verbs ask here, so that they agree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.errors import DataError
+from leadscore.snapshots import known_before, label_snapshots
+from leadscore.tables import Tables
+
+__all__ = [
+    "check_not_all",
+    "check_stage",
+    "label_for_training",
+    "why_nothing",
+    "why_points",
+]
+
+
+def label_for_training(
+    snapshots: pd.DataFrame, tables: Tables, agreement: Agreement
+) -> pd.DataFrame:
+    """Return the snapshots with what came of them; see `label_snapshots`.
+
+    Leads that were merged later get no outcome: the other lead may have it.
+    """
+    labelled = label_snapshots(snapshots, tables.outcomes, agreement, tables.data_end)
+    known = known_before(tables.leads, tables.data_end)
+    merged = known.loc[known["merged_into"].notna(), "lead_id"].unique()
+    is_open = labelled["lead_id"].isin(merged) & (labelled["converted"] == 0)
+    return labelled.assign(
+        converted=labelled["converted"].mask(is_open),
+        set_aside=labelled["set_aside"].mask(is_open, "merged later"),
+    )
+
+
+def check_stage(tables: Tables, agreement: Agreement) -> None:
+    """Refuse a conversion stage that no outcome has.
+
+    Raises
+    ------
+    DataError
+    """
+    stages = sorted(tables.outcomes["stage"].unique())
+    if stages and agreement.conversion.stage not in stages:
+        msg = (
+            f"no outcome has the stage {agreement.conversion.stage!r} that the "
+            f"agreement calls the conversion; stages in the data: {', '.join(stages)}. "
+            "Set conversion.stage in agreement.toml to one of them."
+        )
+        raise DataError(msg)
+
+
+def check_not_all(converted: np.ndarray, agreement: Agreement) -> None:
+    """Refuse snapshots of which every one converted.
+
+    Raises
+    ------
+    DataError
+    """
+    if len(converted) and converted.all():
+        msg = (
+            f"every one of the {len(converted)} mature snapshots converted. Check that "
+            f"conversion.stage {agreement.conversion.stage!r} is not one that every "
+            "lead reaches, and that leads who did not convert are in leads."
+        )
+        raise DataError(msg)
+
+
+def why_nothing(snapshots: pd.DataFrame, tables: Tables, agreement: Agreement) -> str:
+    """Return why nothing can be learned, where no mature snapshot converted."""
+    conversion = agreement.conversion
+    if snapshots.empty:
+        days = conversion.horizon_days + conversion.reporting_lag_days
+        first = tables.leads["known_at"].min() + pd.Timedelta(days=days)
+        return (
+            f"no snapshot is mature: the data ends on {tables.data_end.date()}, and a "
+            f"horizon of {conversion.horizon_days} days and a lag of "
+            f"{conversion.reporting_lag_days} end after {first.date()} at the "
+            "earliest. The points serve alone; train again with newer data, or with a "
+            "shorter horizon."
+        )
+    return (
+        f"none of {snapshots['lead_id'].nunique()} leads with a mature snapshot "
+        f"reached {conversion.stage!r} within {conversion.horizon_days} days. The "
+        "points serve alone; train again when some have."
+    )
+
+
+def why_points(n_converted: int, agreement: Agreement) -> str:
+    """Return why the points serve alone, where some snapshots converted."""
+    needed = agreement.training.min_conversions
+    if n_converted < needed:
+        return (
+            f"{n_converted} converted leads (accounts) are mature, at least {needed} "
+            "are needed to learn from behaviour. The points serve alone, "
+            "and no label is issued by probability; train again when there are more."
+        )
+    return (
+        f"{n_converted} converted leads (accounts) are mature, but no past origin has "
+        f"{needed} of them before it and outcomes of both kinds after it. The "
+        "points serve alone, and no label is issued by probability; train "
+        "again with a longer history, or set training.test_days or "
+        "conversion.horizon_days lower."
+    )
