@@ -37,6 +37,7 @@ from leadscore.model import FittedModel
 from leadscore.policy import Threshold
 
 __all__ = [
+    "MODEL_ID",
     "TRUSTED_TYPES",
     "Bundle",
     "code_digest",

@@ -13,9 +13,13 @@ from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle, code_digest
 from leadscore.tables import Tables
 
-__all__ = ["doubts_of_scores", "unheard_words"]
+__all__ = ["UNFINISHED", "doubts_of_scores", "unheard_words"]
 
 MAX_STALE_DAYS = 7
+UNFINISHED = (
+    "a promotion was interrupted; this is the model that models/current names. "
+    "Any `leadscore promote` or `train` finishes it"
+)
 
 
 def doubts_of_scores(

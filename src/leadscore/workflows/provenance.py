@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.bundle import code_digest
 from leadscore.periods import groups_of
+from leadscore.revision import git_revision
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import n_converted_groups
 from leadscore.workflows.doubts import unheard_words
@@ -69,6 +71,7 @@ def provenance_of(
         "data_end": tables.data_end.isoformat(),
         "data_digests": tables.digests,
         "code_digest": code_digest(),
+        "git": git_revision(Path(__file__).parent.parent),
         "agreement_version": agreement.version,
         "first_as_of": None if as_of.empty else as_of.min().isoformat(),
         "last_as_of": None if as_of.empty else as_of.max().isoformat(),

@@ -19,8 +19,10 @@ from leadscore.explain import column_groups, reasons
 from leadscore.features import describe_features
 from leadscore.judge import judge
 from leadscore.points import point_reasons
+from leadscore.progress import Tell, silent
 from leadscore.snapshots import ELIGIBLE, snapshots_at
 from leadscore.store import read_agreement, read_tables
+from leadscore.store.find import has_interactions
 from leadscore.tables import LEADS, SCORE_COLUMNS, Tables
 from leadscore.workflows.doubts import doubts_of_scores
 from leadscore.workflows.rows import Rows, build_rows
@@ -62,7 +64,15 @@ class Scored:
         return bool(self.warnings or self.bundle.provenance["degraded"])
 
 
-def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scored:
+def score(
+    data: Path,
+    bundle: Bundle,
+    *,
+    as_of: pd.Timestamp,
+    out: Path,
+    features: Path | None = None,
+    tell: Tell = silent,
+) -> Scored:
     """Score the leads of a data folder and write the rows.
 
     Parameters
@@ -73,23 +83,40 @@ def score(data: Path, bundle: Bundle, *, as_of: pd.Timestamp, out: Path) -> Scor
         Nothing known at or after it is used.
     out : Path
         ``.csv`` or ``.parquet``; replaced as a whole, readable by its owner only.
+    features : Path, default=None
+        Where to write the rows that the model saw: what the registered model takes.
+    tell : Tell, default=silent
+        Told of each step.
 
     Raises
     ------
     InputError, AgreementError, DataError, OutputError, StorageError
     """
-    _check_out(out, data)
     agreement, notes = _agreement_for(data, bundle)
+    for written in (out, features):
+        if written is not None:
+            _check_out(written, data, agreement)
+    tell("reading the tables")
     tables = _read_for(data, agreement, bundle)
-    scores, left_out = score_tables(bundle, tables, as_of)
+    tell("building the features")
+    rows, left_out = rows_at(bundle, tables, as_of)
+    tell("scoring")
+    scores = score_rows(bundle, rows)
     warnings = doubts_of_scores(scores, tables, bundle, as_of)
+    if features is not None:
+        files.write_table(features, _feature_table(rows), mode=0o600)
     files.write_table(out, scores, mode=0o600)
     return Scored(scores, left_out, bundle, tables, notes, warnings)
 
 
-def _check_out(out: Path, data: Path) -> None:
+def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
     """Refuse to write over an input."""
-    is_table = out.name.split(".")[0] in ("leads", "interactions", "outcomes")
+    named = agreement.source.files.model_dump().values()
+    is_table = out.name in named or out.name.split(".")[0] in (
+        "leads",
+        "interactions",
+        "outcomes",
+    )
     if is_table and out.resolve().parent == data.resolve():
         msg = f"{out} is an input of this run; it will not be replaced. Name another."
         raise RefusedError(msg)
@@ -106,8 +133,9 @@ def _read_for(data: Path, agreement: Agreement, bundle: Bundle) -> Tables:
         )
         error.args = (f"{error}{hint}",)
         raise
-    trained_on = " ".join(bundle.provenance["data_digests"])
-    if "interactions" in trained_on and "interactions" not in " ".join(tables.digests):
+    trained_on = bundle.provenance["data_digests"]
+    had_them = has_interactions(trained_on, bundle.agreement.source)
+    if had_them and not has_interactions(tables.digests, agreement.source):
         msg = (
             f"{data} holds no interactions, but model {bundle.model_id} was trained "
             "with them: everybody would seem idle. Add the file, or train without it."
@@ -120,6 +148,14 @@ def score_tables(
     bundle: Bundle, tables: Tables, as_of: pd.Timestamp
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the scored rows at ``as_of`` and how many leads were left out, and why."""
+    rows, left_out = rows_at(bundle, tables, as_of)
+    return score_rows(bundle, rows), left_out
+
+
+def rows_at(
+    bundle: Bundle, tables: Tables, as_of: pd.Timestamp
+) -> tuple[Rows, dict[str, int]]:
+    """Return the rows of the list at ``as_of``, and how many leads are in none."""
     agreement = bundle.agreement
     snapshots = snapshots_at(tables.leads, tables.outcomes, agreement, as_of)
     status = snapshots["status"]
@@ -130,9 +166,9 @@ def score_tables(
     ]
     is_shown = status.isin(SHOWN) | snapshots["lead_id"].isin(back)
     left_out = status[~is_shown].value_counts().sort_index()
-    rows = build_rows(tables, snapshots[is_shown], bundle.catalogue, agreement)
-    scores = _scores(bundle, rows).sort_values("lead_id", ignore_index=True)
-    return scores, {str(reason): int(n) for reason, n in left_out.items()}
+    shown = snapshots[is_shown].sort_values("lead_id")
+    rows = build_rows(tables, shown, bundle.catalogue, agreement)
+    return rows, {str(reason): int(n) for reason, n in left_out.items()}
 
 
 def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ...]]:
@@ -162,7 +198,15 @@ def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ..
     return settled, (note,) if unlike else ()
 
 
-def _scores(bundle: Bundle, rows: Rows) -> pd.DataFrame:
+def _feature_table(rows: Rows) -> pd.DataFrame:
+    """Return what the registered model takes, with the lead it is about."""
+    return pd.concat(
+        [rows.snapshots[["lead_id", "as_of", "status"]], rows.features], axis=1
+    )
+
+
+def score_rows(bundle: Bundle, rows: Rows) -> pd.DataFrame:
+    """Return one row of `SCORE_COLUMNS` a row."""
     status = rows.snapshots["status"]
     judged = judge(bundle, rows.features, status, rows.persona["missing"])
     nothing = pd.Series(None, rows.snapshots.index, dtype="str")

@@ -1,0 +1,120 @@
+"""Live: which model is in use, in the registry's words.
+
+``models/current`` names the model in use, and it is what scoring reads. The registry's
+aliases and descriptions follow it; here is how.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from leadscore import tracking
+from leadscore.bundle import current_model, load_bundle
+from leadscore.errors import LeadscoreError
+from leadscore.report import markdown, report_of
+
+__all__ = ["describe_live", "in_use", "name_version"]
+
+STATUSES = {"champion": "LIVE", "challenger": "challenger", "previous": "previous"}
+
+
+def name_version(
+    store: tracking.Store,
+    logged: tracking.Logged,
+    models: Path,
+    *,
+    now: pd.Timestamp | None,
+) -> str:
+    """Give a version the alias it should have, and return it; empty where none.
+
+    The first model in use is the champion, unless the registry, which others may share,
+    has one; any other new version is the challenger. A version that replaces one of the
+    same model takes its aliases over.
+    """
+    named = tracking.aliases(store)
+    version = logged.version
+    wanted = {
+        alias: version.number
+        for alias, other in named.items()
+        if other.model_id == version.model_id
+    }
+    if version.model_id == in_use(models) and "champion" not in named:
+        wanted["champion"] = version.number
+    elif logged.is_new and not wanted:
+        wanted["challenger"] = version.number
+    moved = {
+        alias: number
+        for alias, number in wanted.items()
+        if alias not in named or named[alias].number != number
+    }
+    tracking.set_aliases(store, moved)
+    if "champion" in moved and now is not None:
+        tracking.set_live_since(store, version.number, now.isoformat())
+    return next((alias for alias in STATUSES if alias in wanted), "")
+
+
+def describe_live(store: tracking.Store, models: Path) -> list[str]:
+    """Say in words, in the registry and on the runs, what is live and since when.
+
+    Returns
+    -------
+    list of str
+        What could not be said, in sentences: runs that somebody deleted.
+    """
+    named = tracking.aliases(store)
+    statuses = {
+        named[alias].run_id: status
+        for alias, status in reversed(STATUSES.items())
+        if alias in named
+    }
+    deleted = tracking.mark_runs(store, statuses)
+    champion = named.get("champion")
+    if champion is not None:
+        words = [_live_words(champion), *_other_words(named)]
+        words += _report_words(champion, models)
+        tracking.describe(store, "\n\n".join(words))
+    return [
+        f"the run of version {version.number} ({alias}) was deleted in MLflow; "
+        f"`leadscore log {version.model_id}` writes it again"
+        for alias, version in named.items()
+        if version.run_id in deleted
+    ]
+
+
+def _live_words(champion: tracking.Version) -> str:
+    when = ""
+    if champion.live_since:
+        when = f", since {pd.Timestamp(champion.live_since):%Y-%m-%d %H:%M} UTC"
+    return f"Live now: version {champion.number}, model {champion.model_id}{when}."
+
+
+def _other_words(named: dict[str, tracking.Version]) -> list[str]:
+    said = {
+        "previous": "Before that: version {}, model {}. `leadscore promote --rollback` "
+        "brings it back.",
+        "challenger": "Waiting: version {}, model {}. `leadscore promote` puts it into "
+        "use.",
+    }
+    return [
+        words.format(named[alias].number, named[alias].model_id)
+        for alias, words in said.items()
+        if alias in named
+    ]
+
+
+def _report_words(champion: tracking.Version, models: Path) -> list[str]:
+    """Return what the report says in short, where the bundle is there to say it."""
+    try:
+        return [markdown(report_of(load_bundle(models, champion.model_id)))]
+    except LeadscoreError:
+        return ["Its bundle is not on this machine; see the report of its run."]
+
+
+def in_use(models: Path) -> str:
+    """Return the id of the model in use; empty where there is none."""
+    try:
+        return current_model(models)
+    except LeadscoreError:
+        return ""

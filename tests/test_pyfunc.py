@@ -1,0 +1,202 @@
+"""The registered model says what `leadscore score` says, also over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leadscore.bundle import Bundle
+from leadscore.cli import main
+from leadscore.errors import DataError
+from leadscore.judge import feature_columns, typed_features
+from leadscore.tables import Tables
+from leadscore.workflows.record import record_run
+from leadscore.workflows.score import rows_at
+from leadscore.workflows.train import Trained
+
+SAID = ["probability", "points", "label"]
+READY_S = 180
+
+
+@pytest.fixture(scope="session")
+def registered(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models whose champion is the sample's model."""
+    own = tmp_path_factory.mktemp("registered")
+    shutil.copytree(trained.folder, own / trained.folder.name)
+    (own / "current").write_text(f"{trained.folder.name}\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert record_run(trained.bundle, own, now=None).alias == "champion"
+    return own
+
+
+@pytest.fixture(scope="session")
+def scored(
+    sample: Path, registered: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The list, and the rows that the model saw, as a stranger reads them."""
+    folder = tmp_path_factory.mktemp("scored")
+    arguments = ["score", str(sample), "--models", str(registered), "--quiet"]
+    arguments += ["--as-of", "2025-06-04", "--out", str(folder / "scores.csv")]
+    assert main([*arguments, "--features", str(folder / "rows.csv")]) == 0
+    assert (folder / "rows.csv").stat().st_mode & 0o777 == 0o600
+    return pd.read_csv(folder / "scores.csv"), pd.read_csv(folder / "rows.csv")
+
+
+def load(registered: Path) -> Any:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{registered}/mlflow.db")
+    return mlflow.pyfunc.load_model("models:/leadscore@champion")
+
+
+@pytest.fixture(scope="session")
+def model(registered: Path) -> Any:
+    return load(registered)
+
+
+def test_the_registered_model_says_what_the_list_says(
+    model: Any, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    scores, rows = scored
+    assert len(scores) > 300
+    assert scores["label"].nunique() == 4
+    said = model.predict(rows.drop(columns=["lead_id", "as_of"]))
+    pd.testing.assert_frame_equal(said, scores[SAID], check_exact=True)
+
+
+def test_the_order_of_columns_and_rows_does_not_matter(
+    model: Any, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    scores, rows = scored
+    few = rows.drop(columns=["lead_id", "as_of"]).iloc[40:20:-3]
+    said = model.predict(few[sorted(few, reverse=True)])
+    expected = scores[SAID].iloc[40:20:-3]
+    pd.testing.assert_frame_equal(said, expected, check_exact=True)
+
+
+def test_it_takes_what_pandas_gives(
+    model: Any, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    """Counts with nulls, columns of nulls only, new words, no rows at all."""
+    scores, rows = scored
+    eligible = scores["probability"].notna()
+    few = rows.drop(columns=["lead_id", "as_of", "status"])[eligible].iloc[:5]
+    expected = scores.loc[eligible, SAID].iloc[:5]
+    for n in range(5):  # one lead alone: what it lacks is a column of nulls
+        said = model.predict(few.iloc[[n]])
+        pd.testing.assert_frame_equal(said, expected.iloc[[n]], check_exact=True)
+    unknown = few.assign(country="Atlantis", source=np.nan)
+    assert model.predict(unknown)["probability"].notna().all()
+    nobody = model.predict(few.iloc[:0])
+    assert list(nobody.columns) == SAID
+    assert len(nobody) == 0
+
+
+def test_nothing_in_the_package_is_a_pickle(registered: Path) -> None:
+    package = next((registered / "mlartifacts" / "models").glob("m-*/artifacts"))
+    names = {path.suffix for path in package.rglob("*") if path.is_file()}
+    assert names <= {".py", ".json", ".toml", ".skops", ".yaml", ".txt", ".j2", ""}
+    described = (package / "MLmodel").read_text()
+    assert "python_model:" not in described
+    requirements = (package / "requirements.txt").read_text().split()
+    assert all("==" in line for line in requirements)
+
+
+def test_the_signature_holds_the_columns_that_are_built(
+    bundle: Bundle, tables: Tables, model: Any
+) -> None:
+    as_of = pd.Timestamp("2025-06-03T22:00:00Z").as_unit("us")
+    rows, _ = rows_at(bundle, tables, as_of)
+    assert list(feature_columns(bundle)) == list(rows.features)
+    taken = {column.name: column for column in model.metadata.signature.inputs}
+    assert [n for n in taken if n != "status"] == list(rows.features)
+    for name, values in rows.features.items():
+        is_word = isinstance(values.dtype, pd.CategoricalDtype)
+        assert str(taken[name].type).lower() == (
+            "any" if is_word else "datatype.double"
+        )
+    through_text = rows.features.astype(
+        {n: "object" for n, kind in feature_columns(bundle).items() if kind == "string"}
+    )
+    pd.testing.assert_frame_equal(
+        typed_features(bundle, through_text), rows.features, check_exact=True
+    )
+
+
+def test_rows_without_a_column_are_refused_by_name(
+    bundle: Bundle, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    with pytest.raises(DataError, match="lack the feature columns n_30d, points"):
+        typed_features(bundle, scored[1].drop(columns=["n_30d", "points"]))
+    with pytest.raises(DataError, match="'n_30d' holds what is no number"):
+        typed_features(bundle, scored[1].assign(n_30d="many"))
+
+
+@contextlib.contextmanager
+def served(registered: Path) -> Iterator[str]:
+    """The champion behind `mlflow models serve`, as the README says."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    scripts = Path(sys.executable).parent
+    command = [str(scripts / "mlflow"), "models", "serve", "--env-manager", "local"]
+    command += ["-m", "models:/leadscore@champion", "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--workers", "1"],
+        env=os.environ
+        | {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{registered}/mlflow.db",
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(READY_S):
+            assert process.poll() is None
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+                break
+            time.sleep(1)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def test_a_server_gives_the_same_numbers(
+    registered: Path, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    scores, rows = scored
+    few = rows.drop(columns=["lead_id", "as_of"]).iloc[:60]
+    records = few.astype("object").where(few.notna(), None).to_dict("records")
+    body = json.dumps({"dataframe_records": records}).encode()
+    with served(registered) as address:
+        request = urllib.request.Request(
+            f"{address}/invocations", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            said = pd.DataFrame(json.loads(answer.read())["predictions"])
+    expected = scores[SAID].iloc[:60]
+    pd.testing.assert_frame_equal(
+        said[SAID].astype({"probability": "float64"}), expected, check_exact=True
+    )
