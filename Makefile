@@ -8,13 +8,21 @@ DATA ?= data/sample
 MODELS ?= models
 # The sample ends here; give the day you mean, or AS_OF=today, for your own data.
 AS_OF ?= 2026-01-01
+PORT ?= 5000
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help train score promote test check format data bench-real bench-truth lock clean
+.PHONY: help init look train score promote rollback ui test check format data \
+  bench-real bench-truth bench-stranger bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+init: $(VENV)/installed ## draft an agreement from your own files (DATA=folder)
+	$(BIN)/leadscore init "$(DATA)"
+
+look: $(VENV)/installed ## what can be trained from a folder (DATA=folder)
+	$(BIN)/leadscore check "$(DATA)"
 
 train: $(VENV)/installed ## train a model (DATA=folder)
 	$(BIN)/leadscore train "$(DATA)" --models "$(MODELS)"
@@ -22,8 +30,14 @@ train: $(VENV)/installed ## train a model (DATA=folder)
 score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
 	$(BIN)/leadscore score "$(DATA)" --models "$(MODELS)" --as-of $(AS_OF) --out "$(OUT)"
 
-promote: $(VENV)/installed ## put a trained model into use (MODEL=id)
+promote: $(VENV)/installed ## put the challenger into use, or MODEL=id
 	$(BIN)/leadscore promote $(MODEL) --models "$(MODELS)"
+
+rollback: $(VENV)/installed ## put the model into use that was before
+	$(BIN)/leadscore promote --rollback --models "$(MODELS)"
+
+ui: $(VENV)/installed ## MLflow's pages on this machine (PORT=5000)
+	$(BIN)/leadscore ui --port $(PORT) --models "$(MODELS)"
 
 test: $(VENV)/installed ## run the tests
 	$(BIN)/pytest -q
@@ -43,6 +57,12 @@ data: $(VENV)/installed ## make data/sample anew, byte for byte
 
 bench-real: $(VENV)/installed ## train on public data sets, print the tables
 	$(BIN)/python -m tests.benchmarks.real_data
+
+bench-stranger: $(VENV)/installed ## from foreign files to a list: commands, seconds
+	$(BIN)/python -m tests.benchmarks.stranger
+
+bench-log: $(VENV)/installed ## what logging a training costs
+	$(BIN)/python -m tests.benchmarks.logging_cost
 
 bench-truth: $(VENV)/installed ## how near the sample's model comes to the known truth
 	$(BIN)/python -m tests.benchmarks.truth

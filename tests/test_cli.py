@@ -251,7 +251,9 @@ def test_training_outlives_a_tracking_store_that_does_not_answer(
 ) -> None:
     folder = write(tmp_path / "data", **many_leads(100, 12))
     assert train(folder) == 10
-    assert "tracking: not logged" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "NOT LOGGED: " in shown
+    assert re.search(r"to log it later: leadscore log \S+ --models", shown)
     assert (tmp_path / "models" / "current").exists()
 
 
@@ -309,7 +311,7 @@ def test_simulate_never_replaces_an_agreement_of_ones_own(
 def test_an_interruption_is_a_line_and_its_exit_code(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("leadscore.workflows.train.train", interrupt)
@@ -445,8 +447,11 @@ def test_a_call_without_a_verb_is_a_usage_error(capsys: Capture) -> None:
     assert "VERB" in capsys.readouterr().err
 
 
-def test_promoting_puts_a_model_into_use(tmp_path: Path, capsys: Capture) -> None:
+def test_promoting_puts_a_model_into_use(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first model is in use at once; a later one waits for a person."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     first = write(tmp_path / "data", **many_leads(100, 12))
     train(first)
     second = write(tmp_path / "more", **many_leads(110, 13))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -229,9 +230,10 @@ def test_the_model_stands_between_the_base_rate_and_the_oracle(
 
 
 def test_training_twice_finds_nothing_to_do(
-    trained: Trained, sample: Path, models: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", str(sample), "--models", str(models)]) == 0
+    shutil.copytree(trained.folder, tmp_path / trained.folder.name)
+    assert main(["train", str(sample), "--models", str(tmp_path)]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 

@@ -8,16 +8,24 @@ their verb runs, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import resource
+import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leadscore import __version__
-from leadscore.errors import EXIT_DEGRADED, EXIT_OK, LeadscoreError, UsageError
+from leadscore.errors import (
+    EXIT_DEGRADED,
+    EXIT_OK,
+    DataError,
+    LeadscoreError,
+    UsageError,
+)
+from leadscore.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,17 +36,21 @@ __all__ = ["main", "parse_as_of"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = _parser().parse_args(argv)
+    terminal = Terminal(is_quiet=arguments.quiet, is_json=arguments.json)
     try:
-        return int(arguments.run(arguments))
+        return int(arguments.run(arguments, terminal))
     except LeadscoreError as error:
+        terminal.clear()
         if arguments.debug:
             raise
         print(f"leadscore: {error}", file=sys.stderr)
         rejects = getattr(error, "rejects", None)
         if rejects is not None:
-            _write_rejects(rejects, _rejects_path(arguments))
+            where = _keep_rejects(rejects, _rejects_path(arguments))
+            print(*where, sep="\n", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        terminal.clear()
         print("leadscore: interrupted; nothing half-written is left", file=sys.stderr)
         return 130
 
@@ -48,27 +60,43 @@ def _parser() -> argparse.ArgumentParser:
         prog="leadscore",
         description="Predict which leads convert, and label them MQL or SQL.",
         epilog="Exit codes: 0 done, 10 done but degraded, 2 usage or agreement, "
-        "65 data refused, 66 input missing, 73 output not possible, 74 disk, 75 busy, "
-        "77 refused for safety, 1 a bug.",
+        "65 data refused, 66 input missing, 73 output not possible, 74 disk or server, "
+        "75 busy, 77 refused for safety, 1 a bug.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _add_simulate(verbs)
-    _add_train(verbs)
-    _add_score(verbs)
-    _add_promote(verbs)
+    for add in (
+        _add_init,
+        _add_check,
+        _add_train,
+        _add_score,
+        _add_promote,
+        _add_log,
+        _add_ui,
+        _add_simulate,
+    ):
+        add(verbs)
     return parser
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], help_: str
+    verbs: Any,
+    name: str,
+    run: Callable[[argparse.Namespace, Terminal], int],
+    help_: str,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=help_, description=help_[0].upper() + help_[1:] + "."
     )
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="answer as one JSON object")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of tables")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +106,69 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         default=Path("models"),
         help="where models lie (default: models)",
     )
+
+
+def _add_init(verbs: Any) -> None:
+    parser = _verb(verbs, "init", _init, "draft an agreement from your own files")
+    _add_data(parser)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an agreement that is there"
+    )
+
+
+def _add_check(verbs: Any) -> None:
+    parser = _verb(verbs, "check", _check, "say what can be trained from a data folder")
+    _add_data(parser)
+
+
+def _add_train(verbs: Any) -> None:
+    parser = _verb(verbs, "train", _train, "train a model from a data folder")
+    _add_data(parser)
+    _add_models(parser)
+
+
+def _add_score(verbs: Any) -> None:
+    parser = _verb(verbs, "score", _score, "score the leads of a data folder")
+    _add_data(parser)
+    parser.add_argument(
+        "--as-of",
+        required=True,
+        metavar="D",
+        help="2026-01-01 (the start of that day), an instant with an offset, or today",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH")
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="PATH",
+        help="also write what the model saw",
+    )
+    parser.add_argument("--model", metavar="ID", help="default: the model in use")
+    _add_models(parser)
+
+
+def _add_promote(verbs: Any) -> None:
+    parser = _verb(verbs, "promote", _promote, "put a trained model into use")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "model", nargs="?", metavar="MODEL_ID", help="default: the challenger"
+    )
+    which.add_argument(
+        "--rollback", action="store_true", help="the one that was in use before"
+    )
+    _add_models(parser)
+
+
+def _add_log(verbs: Any) -> None:
+    parser = _verb(verbs, "log", _log, "log a trained model to MLflow, if it was not")
+    parser.add_argument("model", metavar="MODEL_ID")
+    _add_models(parser)
+
+
+def _add_ui(verbs: Any) -> None:
+    parser = _verb(verbs, "ui", _ui, "open MLflow's pages on this machine")
+    parser.add_argument("--port", type=int, default=5000, help="default: 5000")
+    _add_models(parser)
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -90,33 +181,116 @@ def _add_simulate(verbs: Any) -> None:
     )
 
 
-def _add_train(verbs: Any) -> None:
-    parser = _verb(verbs, "train", _train, "train a model from a data folder")
-    parser.add_argument("data", type=Path, metavar="DATA")
-    _add_models(parser)
+def _init(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.workflows.init import init
+
+    drafted = init(arguments.data, overwrite=arguments.overwrite, tell=terminal.tell)
+    lines = summary.init_lines(drafted, arguments.data)
+    terminal.show(lines, summary.init_facts(drafted))
+    return EXIT_OK
 
 
-def _add_score(verbs: Any) -> None:
-    parser = _verb(verbs, "score", _score, "score the leads of a data folder")
-    parser.add_argument("data", type=Path, metavar="DATA")
-    parser.add_argument(
-        "--as-of",
-        required=True,
-        metavar="D",
-        help="2026-01-01 (the start of that day), an instant with an offset, or today",
+def _check(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.workflows.check import check
+
+    checked = check(arguments.data, tell=terminal.tell)
+    terminal.show(summary.check_lines(checked), summary.check_facts(checked))
+    if not checked.is_trainable:
+        return DataError.exit_code
+    return EXIT_DEGRADED if checked.is_degraded else EXIT_OK
+
+
+def _train(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.workflows.train import train
+
+    trained = train(arguments.data, arguments.models, now=_now(), tell=terminal.tell)
+    lines = [
+        *summary.train_lines(trained),
+        *_keep_rejects(trained.tables.rejects, _rejects_path(arguments)),
+        _cost(terminal.seconds),
+    ]
+    terminal.show(lines, summary.train_facts(trained))
+    return EXIT_DEGRADED if trained.is_degraded else EXIT_OK
+
+
+def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.bundle import current_model, load_bundle
+    from leadscore.workflows.doubts import UNFINISHED
+    from leadscore.workflows.journal import is_unfinished
+    from leadscore.workflows.score import score
+
+    model_id = arguments.model or current_model(arguments.models)
+    bundle = load_bundle(arguments.models, model_id)
+    as_of = parse_as_of(arguments.as_of, bundle.agreement.zone)
+    scored = score(
+        arguments.data,
+        bundle,
+        as_of=as_of,
+        out=arguments.out,
+        features=arguments.features,
+        tell=terminal.tell,
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="PATH")
-    parser.add_argument("--model", metavar="ID", help="default: the model in use")
-    _add_models(parser)
+    if is_unfinished(arguments.models):
+        scored = dataclasses.replace(scored, warnings=(*scored.warnings, UNFINISHED))
+    lines = summary.score_lines(scored, as_of, arguments.out)
+    lines += _keep_rejects(scored.tables.rejects, _rejects_path(arguments))
+    terminal.show(lines, summary.score_facts(scored, as_of, arguments.out))
+    return EXIT_DEGRADED if scored.is_degraded else EXIT_OK
 
 
-def _add_promote(verbs: Any) -> None:
-    parser = _verb(verbs, "promote", _promote, "put a trained model into use")
-    parser.add_argument("model", metavar="MODEL_ID")
-    _add_models(parser)
+def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.workflows.promote import promote, roll_back
+
+    terminal.tell("asking the registry")
+    if arguments.rollback:
+        promoted = roll_back(arguments.models, now=_now())
+    else:
+        promoted = promote(arguments.models, arguments.model, now=_now())
+    terminal.show(summary.promote_lines(promoted), summary.promote_facts(promoted))
+    return EXIT_OK
 
 
-def _simulate(arguments: argparse.Namespace) -> int:
+def _log(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.bundle import load_bundle
+    from leadscore.workflows.record import log_model
+
+    terminal.tell("logging the run")
+    bundle = load_bundle(arguments.models, arguments.model)
+    recorded = log_model(bundle, arguments.models, now=None)
+    lines = summary.recorded_lines(recorded, arguments.model, arguments.models)
+    if not recorded.is_new:
+        lines = ["it was logged before; nothing to do", *lines]
+    terminal.show(lines, summary.recorded_facts(recorded))
+    return EXIT_OK
+
+
+def _ui(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import tracking
+
+    # A stop signal ends the server, too: without this it would stay behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    terminal.tell("starting MLflow's pages; the first start takes half a minute")
+    with tracking.serve(arguments.models, port=arguments.port) as server:
+        lines = [f"{what + ':':<14}{link}" for what, link in server.pages.items()]
+        if server.process is not None:
+            lines.append("Ctrl-C stops it. Only this machine can reach it.")
+        terminal.show(lines, server.pages)
+        sys.stdout.flush()
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            terminal.tell("stopping")
+    terminal.clear()
+    return EXIT_OK
+
+
+def _simulate(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore.workflows.simulate import simulate_folder
 
     made = simulate_folder(
@@ -125,45 +299,20 @@ def _simulate(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         overwrite=arguments.overwrite,
     )
-    print(
-        f"{arguments.folder}: {made.leads['lead_id'].nunique():,} leads, "
-        f"{len(made.interactions):,} interactions, {len(made.outcomes):,} outcomes"
-    )
+    counts = {
+        "leads": made.leads["lead_id"].nunique(),
+        "interactions": len(made.interactions),
+        "outcomes": len(made.outcomes),
+    }
+    said = ", ".join(f"{n:,} {name}" for name, n in counts.items())
+    terminal.show([f"{arguments.folder}: {said}"], counts)
     return EXIT_OK
 
 
-def _train(arguments: argparse.Namespace) -> int:
-    from leadscore import summary
-    from leadscore.workflows.train import train
+def _now() -> pd.Timestamp:
+    import pandas as pd
 
-    started = time.monotonic()
-    trained = train(arguments.data, arguments.models)
-    _show(summary.train_lines(trained))
-    _write_rejects(trained.tables.rejects, _rejects_path(arguments))
-    print(_cost(started))
-    return EXIT_DEGRADED if trained.is_degraded else EXIT_OK
-
-
-def _score(arguments: argparse.Namespace) -> int:
-    from leadscore import summary
-    from leadscore.bundle import current_model, load_bundle
-    from leadscore.workflows.score import score
-
-    model_id = arguments.model or current_model(arguments.models)
-    bundle = load_bundle(arguments.models, model_id)
-    as_of = parse_as_of(arguments.as_of, bundle.agreement.zone)
-    scored = score(arguments.data, bundle, as_of=as_of, out=arguments.out)
-    _show(summary.score_lines(scored, as_of, arguments.out))
-    _write_rejects(scored.tables.rejects, _rejects_path(arguments))
-    return EXIT_DEGRADED if scored.is_degraded else EXIT_OK
-
-
-def _promote(arguments: argparse.Namespace) -> int:
-    from leadscore.bundle import set_current
-
-    set_current(arguments.models, arguments.model)
-    print(f"{arguments.model} is in use")
-    return EXIT_OK
+    return pd.Timestamp(datetime.datetime.now(datetime.UTC))  # noqa: TID251 - the one place
 
 
 def parse_as_of(text: str, zone: datetime.tzinfo) -> pd.Timestamp:
@@ -200,11 +349,6 @@ def parse_as_of(text: str, zone: datetime.tzinfo) -> pd.Timestamp:
     return pd.Timestamp(at).tz_convert("UTC").as_unit("us")
 
 
-def _show(lines: list[str]) -> None:
-    for line in lines:
-        print(line)
-
-
 def _rejects_path(arguments: argparse.Namespace) -> Path:
     if hasattr(arguments, "out"):
         return Path(f"{arguments.out}.rejects.csv")
@@ -212,23 +356,23 @@ def _rejects_path(arguments: argparse.Namespace) -> Path:
     return models / "rejects" / f"{arguments.data.resolve().name}.csv"
 
 
-def _write_rejects(rejects: pd.DataFrame | None, path: Path) -> None:
+def _keep_rejects(rejects: pd.DataFrame | None, path: Path) -> list[str]:
     """Keep the rows that were set aside; they hold personal data: the owner's only."""
     if rejects is None or len(rejects) == 0:
-        return
+        return []
     from leadscore import files
 
     files.write_table(path, rejects, mode=0o600)
-    print(f"{len(rejects):,} rows were set aside, with reasons: {path}")
+    return [f"{len(rejects):,} rows were set aside, with reasons: {path}"]
 
 
-def _cost(started: float) -> str:
+def _cost(seconds: float) -> str:
     # Linux counts kilobytes. Children are the parallel fits.
     peaks = [
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
     return (
-        f"took {time.monotonic() - started:.0f} s, peak memory {peaks[0]:,.0f} MB"
+        f"took {seconds:.0f} s, peak memory {peaks[0]:,.0f} MB"
         f" (largest helper process {peaks[1]:,.0f} MB)"
     )

@@ -1,13 +1,31 @@
 """What the terminal shows at the end of a verb: plain lines of at most 80 columns.
 
-Goes in: what a workflow made. Comes out: lines. Nothing is computed or decided here.
-One module a verb.
+Goes in: what a workflow made. Comes out: lines, and the same as plain data for
+``--json``. Nothing is computed or decided here. One module a verb.
 """
 
 from __future__ import annotations
 
+from leadscore.summary.check import check_facts, check_lines
+from leadscore.summary.init import init_facts, init_lines
 from leadscore.summary.lines import WIDTH
-from leadscore.summary.scoring import score_lines
-from leadscore.summary.training import train_lines
+from leadscore.summary.promotion import promote_facts, promote_lines
+from leadscore.summary.recording import recorded_facts, recorded_lines
+from leadscore.summary.scoring import score_facts, score_lines
+from leadscore.summary.training import train_facts, train_lines
 
-__all__ = ["WIDTH", "score_lines", "train_lines"]
+__all__ = [
+    "WIDTH",
+    "check_facts",
+    "check_lines",
+    "init_facts",
+    "init_lines",
+    "promote_facts",
+    "promote_lines",
+    "recorded_facts",
+    "recorded_lines",
+    "score_facts",
+    "score_lines",
+    "train_facts",
+    "train_lines",
+]

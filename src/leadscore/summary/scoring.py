@@ -1,9 +1,9 @@
-"""The summary of a scoring."""
+"""The summary of a scoring: how many of what, and who was left out."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leadscore.summary.lines import notes, wrapped
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from leadscore.workflows.score import Scored
 
-__all__ = ["score_lines"]
+__all__ = ["score_facts", "score_lines"]
 
 
 def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
@@ -25,9 +25,7 @@ def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
         f"model {scored.bundle.model_id}",
         *notes(scored.tables.notes),
     ]
-    roads = scores["road"].fillna("")
-    counts = scores.groupby(["label", roads]).size()
-    for (label, road), count in counts.items():
+    for (label, road), count in _counts(scored).items():
         lines.append(f"  {label:<13}{road:<12}{count:>8,}")
     for reason, count in scored.left_out.items():
         lines.append(f"  left out, {reason}: {count:,}")
@@ -36,3 +34,29 @@ def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
     for warning in (*scored.warnings, scored.bundle.provenance["degraded"]):
         lines += wrapped(f"DEGRADED: {warning}") if warning else []
     return lines
+
+
+def score_facts(scored: Scored, as_of: pd.Timestamp, out: Path) -> dict[str, Any]:
+    """Return the same as plain data."""
+    degraded = scored.bundle.provenance["degraded"]
+    return {
+        "as_of": as_of.isoformat(),
+        "out": str(out),
+        "model_id": scored.bundle.model_id,
+        "n_leads": len(scored.scores),
+        "labels": [
+            {"label": label, "road": road or None, "n_leads": n_leads}
+            for (label, road), n_leads in _counts(scored).items()
+        ],
+        "left_out": scored.left_out,
+        "n_rejects": len(scored.tables.rejects),
+        "notes": [*scored.tables.notes, *scored.notes],
+        "is_degraded": scored.is_degraded,
+        "warnings": [*scored.warnings, *([degraded] if degraded else [])],
+    }
+
+
+def _counts(scored: Scored) -> dict[tuple[str, str], int]:
+    roads = scored.scores["road"].fillna("")
+    counts = scored.scores.groupby(["label", roads]).size()
+    return {(label, road): int(n) for (label, road), n in counts.items()}

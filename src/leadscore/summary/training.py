@@ -1,15 +1,17 @@
-"""The summary of a training."""
+"""The summary of a training: data, contest, labels, what to do next."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from leadscore.summary.lines import notes, wrapped
+from leadscore.summary.recording import recorded_facts, recorded_lines
 
 if TYPE_CHECKING:
     from leadscore.workflows.train import Trained
 
-__all__ = ["train_lines"]
+__all__ = ["train_facts", "train_lines"]
 
 
 def train_lines(trained: Trained) -> list[str]:
@@ -26,7 +28,7 @@ def train_lines(trained: Trained) -> list[str]:
         )
     for reason, count in facts["set_aside"].items():
         lines += wrapped(f"set aside: {count:,} snapshots, {reason}")
-    if bundle.metrics:
+    if "candidates" in bundle.metrics:
         lines += [
             "",
             *_contest(bundle.metrics, bundle.model.name if bundle.model else ""),
@@ -34,7 +36,25 @@ def train_lines(trained: Trained) -> list[str]:
     lines += ["", *_labels(trained)]
     if facts["degraded"]:
         lines += ["", *wrapped(f"DEGRADED: {facts['degraded']}")]
-    return [*lines, "", *_next_step(trained), f"tracking: {trained.logged}"]
+    folder = trained.folder
+    where = recorded_lines(trained.recorded, bundle.model_id, folder.parent)
+    return [*lines, "", *_next_step(trained), *where]
+
+
+def train_facts(trained: Trained) -> dict[str, Any]:
+    """Return the same as plain data."""
+    bundle = trained.bundle
+    return {
+        "model_id": bundle.model_id,
+        "folder": str(trained.folder),
+        "is_new": trained.is_new,
+        "is_in_use": trained.is_in_use,
+        "is_degraded": trained.is_degraded,
+        "provenance": bundle.provenance,
+        "metrics": bundle.metrics,
+        "thresholds": {name: asdict(t) for name, t in bundle.thresholds.items()},
+        "recorded": recorded_facts(trained.recorded),
+    }
 
 
 def _contest(contest: dict[str, Any], ships: str) -> list[str]:

@@ -1,0 +1,172 @@
+"""Init: draft the agreement of a folder of files under their own names.
+
+Straight down: read every file as text, say which is which, read the tables by that, ask
+the data, write ``agreement.toml``, and read the tables again by what was written, so
+that the draft is proven to read. Where nothing usable is there, nothing is written, and
+the error says what was found and what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadscore import files
+from leadscore.agreement import Agreement, parse_agreement
+from leadscore.draft import (
+    Denied,
+    Draft,
+    FileProfile,
+    find_roles,
+    first_agreement,
+    guess,
+    profile_file,
+    toml_of,
+)
+from leadscore.draft.missing import what_is_missing, why_unreadable
+from leadscore.draft.todo import decisions_of, guesses_of
+from leadscore.errors import DataError, InputError, LeadscoreError, OutputError
+from leadscore.progress import Tell, silent
+from leadscore.store import read_tables
+from leadscore.store.raw import read_raw
+from leadscore.tables import Tables
+
+__all__ = ["Drafted", "init"]
+
+AGREEMENT = "agreement.toml"
+FORMS = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet")
+NO_TABLES = frozenset({"truth.parquet"})  # what simulate writes for tests only
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What was drafted.
+
+    Parameters
+    ----------
+    path : Path
+        Of the agreement.
+    text : str
+        As written.
+    agreement : Agreement
+    tables : Tables
+        Read by it.
+    draft : Draft
+        All guesses.
+    files : dict of str to str
+        The file of each table.
+    guesses : tuple of str
+        What was guessed, in sentences.
+    denied : tuple of Denied
+        Kinds, then columns, that are no features, with the reason.
+    decisions : tuple of str
+        What a person must decide, the most important first.
+    """
+
+    path: Path
+    text: str
+    agreement: Agreement
+    tables: Tables
+    draft: Draft
+    files: dict[str, str]
+    guesses: tuple[str, ...]
+    denied: tuple[Denied, ...]
+    decisions: tuple[str, ...]
+
+
+def init(data: Path, *, overwrite: bool = False, tell: Tell = silent) -> Drafted:
+    """Draft ``agreement.toml`` for a folder of exported files.
+
+    Parameters
+    ----------
+    data : Path
+        Holds the files, under whatever names.
+    overwrite : bool, default=False
+        Replace an agreement that is there.
+    tell : Tell, optional
+        Called with each step.
+
+    Raises
+    ------
+    OutputError
+        An agreement is there, or cannot be written.
+    InputError
+        No file is there, or one cannot be read.
+    DataError
+        The files cannot be the tables of leads; the message says what is missing.
+    StorageError
+    """
+    path = data / AGREEMENT
+    if not data.is_dir():
+        msg = f"{data} is not a folder; name the one that holds your exported files."
+        raise InputError(msg)
+    if path.exists() and not overwrite:
+        msg = (
+            f"{path} is there already and was not replaced. Say --overwrite to replace "
+            "it by a new draft."
+        )
+        raise OutputError(msg)
+    profiles = _profiles(data, tell)
+    draft = _draft(data, profiles, tell)
+    text = toml_of(draft)
+    agreement = parse_agreement(text)
+    tell("reading the tables by the draft")
+    tables = read_tables(data, agreement)
+    files.write_text(path, text)
+    return Drafted(
+        path=path,
+        text=text,
+        agreement=agreement,
+        tables=tables,
+        draft=draft,
+        files={t: role.file.file for t, role in draft.roles.by_table().items()},
+        guesses=guesses_of(draft),
+        denied=(*draft.denied_kinds, *draft.attributes.denied),
+        decisions=decisions_of(draft, tables),
+    )
+
+
+def _profiles(data: Path, tell: Tell) -> list[FileProfile]:
+    paths = sorted(
+        path
+        for path in data.iterdir()
+        if path.is_file()
+        and path.name.lower().endswith(FORMS)
+        and path.name not in NO_TABLES
+        and not path.name.startswith(".")
+    )
+    if not paths:
+        there = ", ".join(sorted(p.name for p in data.iterdir())) or "nothing"
+        msg = (
+            f"{data} holds no table. Export your leads, what they did and what came of "
+            f"it as CSV files into it; there is: {there}."
+        )
+        raise InputError(msg)
+    profiles, unreadable = [], []
+    for place, path in enumerate(paths):
+        tell("reading the files", done=place, total=len(paths))
+        try:
+            profiles.append(profile_file(read_raw(path)))
+        except LeadscoreError as error:
+            unreadable.append(error)
+    if unreadable and not profiles:
+        raise unreadable[0]
+    return profiles
+
+
+def _draft(data: Path, profiles: list[FileProfile], tell: Tell) -> Draft:
+    tell("telling which file is which")
+    roles = find_roles(profiles)
+    if roles is None:
+        raise DataError(what_is_missing(profiles, None))
+    if roles.outcomes is None and not roles.dated_stages:
+        raise DataError(what_is_missing(profiles, roles))
+    if why := why_unreadable(roles):
+        raise DataError(why)
+    first = first_agreement(roles)
+    tell("reading the tables")
+    tables = read_tables(data, first.agreement)
+    if tables.outcomes.empty:
+        raise DataError(what_is_missing(profiles, roles))
+    tell("asking the data")
+    return guess(first, tables)

@@ -1,0 +1,114 @@
+"""What can be trained, told before training, by the rules of training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leadscore import summary
+from leadscore.workflows.check import check
+from leadscore.workflows.train import Trained, train
+
+from . import foreign
+from .folders import AGREEMENT, many_leads, write_folder
+
+
+def test_check_foretells_what_training_found(sample: Path, trained: Trained) -> None:
+    """Same snapshots, conversions, base rate, origins: the rules are shared."""
+    checked = check(sample)
+    facts = trained.bundle.provenance
+    assert checked.verdict == "model"
+    assert checked.is_trainable
+    assert not checked.is_degraded
+    assert checked.counts["n_snapshots"] == facts["n_snapshots"]
+    assert checked.counts["n_snapshot_leads"] == facts["n_leads"]
+    assert checked.counts["n_converted"] == facts["n_converted_groups"]
+    assert checked.counts["base_rate"] == facts["base_rate"]
+    assert checked.set_aside == facts["set_aside"]
+    assert checked.origins == trained.bundle.metrics["periods"]
+    assert checked.suspicious == ()
+
+
+def test_check_counts_leads_words_and_kinds(sample: Path) -> None:
+    checked = check(sample)
+    counts = checked.counts
+    assert counts["n_leads"] == 2000
+    assert counts["n_leads"] == counts["n_snapshot_leads"] + counts["n_immature_leads"]
+    stands = {kind["kind"]: kind["stands"] for kind in checked.kinds}
+    assert {k for k, how in stands.items() if how == "denied"} == {
+        "call",
+        "sales_email",
+        "quote",
+    }
+    assert stands["page_view"] == "feature"
+    attributes = {a["name"]: a for a in checked.attributes}
+    assert attributes["newsletter"]["n_words"] == 2
+    assert attributes["newsletter"]["n_leads"] == 2000
+    delays = checked.delays
+    assert delays["median"] < delays["p80"] < delays["p95"]
+
+
+def test_the_page_is_narrow_and_the_facts_are_json(sample: Path) -> None:
+    checked = check(sample)
+    lines = summary.check_lines(checked)
+    assert lines[0].startswith("A model can be trained and judged: ")
+    assert all(len(line) <= summary.WIDTH for line in lines)
+    assert lines[-1] == f"next: leadscore train {sample}"
+    facts = json.loads(json.dumps(summary.check_facts(checked), allow_nan=False))
+    assert facts["verdict"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("n_leads", "n_converted", "verdict"), [(60, 10, "points"), (60, 0, "nothing")]
+)
+def test_too_little_is_said_as_training_says_it(
+    tmp_path: Path, n_leads: int, n_converted: int, verdict: str
+) -> None:
+    data = write_folder(tmp_path / "data", **many_leads(n_leads, n_converted))
+    checked = check(data)
+    made = train(data, tmp_path / "models")
+    assert checked.verdict == verdict
+    assert checked.is_degraded
+    assert made.is_degraded
+    assert checked.why == made.bundle.provenance["degraded"]
+    assert checked.labels == []
+
+
+def test_what_training_would_refuse_is_a_verdict(tmp_path: Path) -> None:
+    agreement = AGREEMENT.replace("[conversion]", '[conversion]\nstage = "signed"')
+    checked = check(write_folder(tmp_path, agreement=agreement))
+    assert checked.verdict == "refused"
+    assert not checked.is_trainable
+    assert "stages in the data: opportunity" in checked.why
+    lines = summary.check_lines(checked)
+    assert lines[-1].startswith("next: repair")
+
+
+def test_an_attribute_that_knows_too_much_is_suspicious(tmp_path: Path) -> None:
+    tables = foreign.small_firm()
+    won = tables["outcomes"].query("stage == 'customer'")["lead_id"]
+    leads = tables["leads"]
+    leads["segment"] = leads["lead_id"].isin(won).map({True: "a", False: "b"})
+    folder = foreign.write_tables(tmp_path, tables | {"leads": leads})
+    (folder / "agreement.toml").write_text(
+        '[conversion]\nstage = "customer"\nhorizon_days = 30\n[features]\ndeny = []\n'
+        '[attributes.segment]\nkind = "category"\nchanges = false\n'
+    )
+    checked = check(folder)
+    assert [denied.name for denied in checked.suspicious] == ["segment"]
+    assert checked.advice[0].startswith("Look at segment")
+    assert any("suspicious" in line for line in summary.check_lines(checked))
+
+
+def test_an_agreement_that_looks_too_late_gets_advice(tmp_path: Path) -> None:
+    folder = foreign.write_tables(tmp_path, foreign.small_firm())
+    (folder / "agreement.toml").write_text(
+        '[conversion]\nstage = "customer"\nhorizon_days = 7\nreporting_lag_days = 0\n'
+        "[snapshots]\nat_age_hours = [840]\nmax_age_days = 20\n"
+    )
+    said = " ".join(check(folder).advice)
+    assert "Only 0% of the conversions come within the horizon of 7 days" in said
+    assert "come before a lead is first looked at" in said
+    assert "raise max_age_days" in said
