@@ -28,7 +28,7 @@ Recovered = tuple[str, int, int]
 
 
 def main() -> int:
-    """Run the four commands, print what each took, return the worst exit code."""
+    """Run the four commands, print what each took; 1 if one of them was not done."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, models, out = folder / "data", folder / "models", folder / "scores.csv"
@@ -48,7 +48,7 @@ def main() -> int:
             print(f"recovered: {what} {n} of {of}")
         n_scored = len(out.read_text().splitlines()) - 1
         print(f"scored: {n_scored:,} leads as of {AS_OF}")
-    return max(code for _, code in taken)
+    return 0 if all(code in (0, 10) for _, code in taken) else 1  # 10: done, degraded
 
 
 def _timed(command: list[str]) -> tuple[float, int]:
