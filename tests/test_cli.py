@@ -558,3 +558,12 @@ def test_a_list_beside_the_tables_is_replaced_the_next_night(
     for as_of in ("2025-03-01", "2025-03-02"):
         assert run(*scoring[:-1], out, "--as-of", as_of) == 10
     assert set(pd.read_csv(out)["as_of"]) == {"2025-03-02T00:00:00Z"}
+
+
+def test_a_name_that_holds_no_table_is_refused_before_the_work(
+    scoring: list[object], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "data" / "leads.csv").unlink()  # what the work would begin with
+    out = tmp_path / "list.xlsx"
+    assert run(*scoring[:-1], out, "--as-of", "2025-03-01") == 73
+    assert "ends in '.xlsx'. Use a name that ends in .csv" in capsys.readouterr().err

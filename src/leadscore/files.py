@@ -31,7 +31,14 @@ from leadscore.errors import (
     StorageError,
 )
 
-__all__ = ["lock", "new_folder", "write_bytes", "write_table", "write_text"]
+__all__ = [
+    "check_table_name",
+    "lock",
+    "new_folder",
+    "write_bytes",
+    "write_table",
+    "write_text",
+]
 
 _TEMPORARY = ".leadscore-"  # short: a long target name must not make a longer one
 _DISK = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT})
@@ -92,15 +99,25 @@ def write_table(path: str | Path, frame: pd.DataFrame, *, mode: int = 0o644) -> 
         The disk is full or refuses.
     """
     target = Path(path)
-    writers = {".csv": _csv_bytes, ".parquet": _parquet_bytes}
-    writer = writers.get(target.suffix.lower())
-    if writer is None:
+    check_table_name(target)
+    write_bytes(target, _WRITERS[target.suffix.lower()](frame), mode=mode)
+
+
+def check_table_name(path: str | Path) -> None:
+    """Refuse a name that says no form of table, before the work is done.
+
+    Raises
+    ------
+    OutputError
+        The name ends neither in ``.csv`` nor in ``.parquet``.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in _WRITERS:
         msg = (
             f"{target} cannot hold a table: its name ends in {target.suffix!r}. "
-            f"Use a name that ends in {' or '.join(writers)}."
+            f"Use a name that ends in {' or '.join(_WRITERS)}."
         )
         raise OutputError(msg)
-    write_bytes(target, writer(frame), mode=mode)
 
 
 @contextlib.contextmanager
@@ -323,3 +340,6 @@ def _parquet_bytes(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, engine="pyarrow", index=False)
     return buffer.getvalue()
+
+
+_WRITERS = {".csv": _csv_bytes, ".parquet": _parquet_bytes}

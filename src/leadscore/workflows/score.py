@@ -110,7 +110,8 @@ def score(
 
 
 def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
-    """Refuse to write over an input."""
+    """Refuse a name that cannot hold a table, and to write over an input."""
+    files.check_table_name(out)
     named = agreement.source.files.model_dump().values()
     is_table = out.name in named or out.name.split(".")[0] in (
         "leads",
