@@ -134,7 +134,43 @@ def test_gains_agree_with_the_precision_where_the_list_is_worked(
     assert at[0.0] == {"share": 0.0, "model": 0.0, "points": 0.0}
     assert at[1.0]["model"] == pytest.approx(1)
     lift = at[metrics["taken"]]["model"] / metrics["taken"]
-    assert lift == pytest.approx(rows[metrics["winner"]]["lift_at_capacity"], rel=0.01)
+    assert lift == pytest.approx(rows[metrics["winner"]]["lift_at_capacity"])
+
+
+def test_lists_are_the_days_of_the_calendar(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    as_of = rows.snapshots["as_of"]
+    found = backtest.backtest_tasks(rows.snapshots, tables.outcomes, bundle.agreement)
+    lists = backtest._lists(as_of, found, bundle.agreement)
+    tested = as_of.iloc[np.concatenate([task.test for task in found])]
+    assert bundle.metrics["n_lists"] == len(set(lists)) == tested.nunique()
+    assert (tested.groupby(lists).nunique() == 1).all()
+
+
+def test_where_snapshots_stand_at_ages_each_period_is_a_list(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    found = backtest.backtest_tasks(rows.snapshots, tables.outcomes, bundle.agreement)
+    ages = parse_agreement("[snapshots]\nat_age_hours = [24]\n")
+    lists = backtest._lists(rows.snapshots["as_of"], found, ages)
+    assert list(np.bincount(lists)) == [len(task.test) for task in found]
+
+
+def test_the_top_is_taken_of_each_list_and_not_of_all_together() -> None:
+    """The first list is likelier throughout; working it alone would find both."""
+    converted = np.array([1.0, 1.0, 0.0, 0.0])
+    probability = np.array([0.9, 0.8, 0.2, 0.1])
+    draws = np.ones((3, 4), dtype=np.uint16)
+    lists = np.array([0, 0, 1, 1])
+    value, drawn = backtest._top(converted, probability, lists, draws, 0.5)
+    assert value == pytest.approx(1 / 2)
+    np.testing.assert_allclose(drawn, 1 / 2)
+    row = backtest._at_top("points", converted, probability, lists, (value, drawn), 0.5)
+    assert row["precision_at_capacity"] == pytest.approx((0.5, 0.5, 0.5))
+    assert row["lift_at_capacity"] == pytest.approx(1)
+    at_half = backtest._gains(converted, probability, probability, lists)[10]
+    assert at_half == pytest.approx({"share": 0.5, "model": 0.5, "points": 0.5})
 
 
 def test_a_stated_capacity_says_how_far_down_the_list_sales_gets() -> None:

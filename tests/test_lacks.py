@@ -10,6 +10,7 @@ from leadscore.agreement import parse_agreement
 from leadscore.bundle import Bundle
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
+from leadscore.workflows import lacks
 from leadscore.workflows.lacks import lacks_of
 from tests.folders import AGREEMENT, many_leads, write_folder
 
@@ -33,7 +34,6 @@ def thin(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "Every lead has a single row",
         "Few leads have a known country (0%)",
         "Leads have no account_id",
-        "holds only",
         "No lead is ever lost or disqualified",
         "Outcomes carry no amount",
         "No consent column is declared",
@@ -66,6 +66,37 @@ def test_what_the_sample_has_is_not_missing(bundle: Bundle, tables: Tables) -> N
     text = " ".join(found)
     for there in ("no interactions", "account_id", "consent", "amount", "single row"):
         assert there not in text
+
+
+def test_few_conversions_are_those_of_the_contest(
+    bundle: Bundle, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lacks, "FEW_CONVERSIONS", 10_000)
+    found = " ".join(lacks_of(tables, bundle.agreement))
+    counts = [period["n_test_converted"] for period in bundle.metrics["periods"]]
+    assert f"One of the {len(counts)} later periods" in found
+    assert f"holds only {min(counts)} converted" in found
+
+
+def test_where_nothing_was_judged_no_period_is_said_to_be_thin(
+    thin: list[str],
+) -> None:
+    """The contest needs more conversions than there are."""
+    assert not any("later periods" in sentence for sentence in thin)
+
+
+def test_a_period_that_judges_nobody_is_not_counted(
+    bundle: Bundle, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lacks, "FEW_CONVERSIONS", 10_000)
+    periods = bundle.metrics["periods"]
+    needed = periods[0]["n_fit_converted"] + 1  # the oldest origin has too few
+    training = bundle.agreement.training.model_copy(update={"min_conversions": needed})
+    strict = bundle.agreement.model_copy(update={"training": training})
+    n_used = sum(period["n_fit_converted"] >= needed for period in periods)
+    assert 0 < n_used < len(periods)
+    found = " ".join(lacks_of(tables, strict))
+    assert f"One of the {n_used} later periods" in found
 
 
 def test_without_attributes_nobody_has_a_fit(tables: Tables) -> None:

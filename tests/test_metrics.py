@@ -82,11 +82,17 @@ def test_the_base_rate_is_calibrated_and_does_not_discriminate() -> None:
     assert parts.uncertainty == pytest.approx(1 / 4 * 3 / 4)
 
 
+def one_list(converted: np.ndarray) -> np.ndarray:
+    return np.zeros(len(converted), dtype=int)
+
+
 def test_ties_at_the_border_give_a_range() -> None:
     """Two places are left for three tied rows, of which one converted."""
     converted = np.array([1.0, 1.0, 0.0, 0.0, 0.0])
     probability = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
-    found = metrics.precision_at(converted, probability, n_taken=3)
+    found = metrics.precision_range(
+        converted, probability, one_list(converted), share=3 / 5
+    )
     assert found.worst == pytest.approx((1 + 0) / 3)
     assert found.best == pytest.approx((1 + 1) / 3)
     assert found.expected == pytest.approx((1 + 2 * 1 / 3) / 3)
@@ -98,48 +104,71 @@ def test_the_range_holds_every_order_of_the_tied_rows(
 ) -> None:
     converted, probability = data
     n_taken = min(n_taken, len(converted))
-    found = metrics.precision_at(converted, probability, n_taken=n_taken)
+    share = n_taken / len(converted)
+    lists = one_list(converted)
+    found = metrics.precision_range(converted, probability, lists, share=share)
     for best_first in (1, -1):
         order = np.lexsort((-best_first * converted, -probability))
-        share = converted[order][:n_taken].mean()
+        top = converted[order][:n_taken].mean()
         bound = found.best if best_first == 1 else found.worst
-        assert share == pytest.approx(bound)
+        assert top == pytest.approx(bound)
     assert found.worst <= found.expected + 1e-12
     assert found.expected <= found.best + 1e-12
 
 
-@given(predictions(), st.integers(1, 60))
-def test_the_precision_of_a_share_is_that_of_so_many_rows(
-    data: tuple[np.ndarray, np.ndarray], n_taken: int
+def test_every_list_is_worked_from_its_own_top() -> None:
+    """All of the first list stands above the second; one place of each is worked."""
+    converted = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+    probability = np.array([0.9, 0.8, 0.8, 0.2, 0.3, 0.1])
+    lists = np.array([7, 7, 7, 3, 3, 3])
+    found = metrics.precision_at_share(converted, probability, lists, share=1 / 3)
+    assert found[0] == pytest.approx(2 / 2)
+    mixed = one_list(converted)
+    pooled = metrics.precision_at_share(converted, probability, mixed, share=1 / 3)
+    assert pooled[0] == pytest.approx(1 / 2)
+
+
+@given(predictions(), st.integers(0, 2**32 - 1), st.floats(0.01, 1))
+def test_lists_together_are_the_mean_of_lists_alone(
+    data: tuple[np.ndarray, np.ndarray], seed: int, share: float
 ) -> None:
     converted, probability = data
-    n_taken = min(n_taken, len(converted))
-    share = n_taken / len(converted)
-    found = metrics.precision_at_share(converted, probability, share=share)
-    expected = metrics.precision_at(converted, probability, n_taken=n_taken).expected
-    assert found[0] == pytest.approx(expected)
+    lists = np.random.default_rng(seed).integers(0, 3, len(converted))
+    found = metrics.precision_at_share(converted, probability, lists, share=share)
+    both = metrics.precision_range(converted, probability, lists, share=share)
+    hits = 0.0
+    for name in set(lists):
+        c, p = converted[lists == name], probability[lists == name]
+        alone = metrics.precision_at_share(c, p, one_list(c), share=share)[0]
+        hits += alone * len(c)
+    assert found[0] == pytest.approx(hits / len(converted))
+    assert both.expected == pytest.approx(found[0])
 
 
 @given(predictions(), st.integers(0, 2**32 - 1), st.floats(0.01, 1))
 def test_a_row_that_counts_twice_is_two_rows(
     data: tuple[np.ndarray, np.ndarray], seed: int, share: float
 ) -> None:
+    """Also where a draw leaves a list without any row."""
     converted, probability = data
-    weight = np.random.default_rng(seed).integers(0, 4, len(converted))
+    rng = np.random.default_rng(seed)
+    lists = rng.integers(0, 3, len(converted))
+    weight = rng.integers(0, 4, len(converted)).astype(np.uint16)
     weight[0] = 1  # somebody is drawn
     found = metrics.precision_at_share(
-        converted, probability, weight[None, :], share=share
+        converted, probability, lists, weight[None, :], share=share
     )
-    copied = (np.repeat(x, weight) for x in (converted, probability))
+    copied = (np.repeat(x, weight) for x in (converted, probability, lists))
     repeated = metrics.precision_at_share(*copied, share=share)
     assert found[0] == pytest.approx(repeated[0], abs=1e-12)
 
 
-@given(predictions())
+@given(predictions(), st.integers(0, 2**32 - 1))
 def test_gains_begin_with_nobody_and_end_with_everybody(
-    data: tuple[np.ndarray, np.ndarray],
+    data: tuple[np.ndarray, np.ndarray], seed: int
 ) -> None:
-    found = metrics.gains(*data, np.linspace(0, 1, 11))
+    lists = np.random.default_rng(seed).integers(0, 3, len(data[0]))
+    found = metrics.gains(*data, lists, np.linspace(0, 1, 11))
     assert found[0] == 0
     assert found[-1] == pytest.approx(1)
     assert (np.diff(found) >= -1e-12).all()
@@ -157,7 +186,8 @@ def test_gains_are_those_of_counting_by_hand(
         tied = converted[probability == value]
         part = min(max(n_taken, 0) / len(tied), 1)
         hits, n_taken = hits + part * tied.sum(), n_taken - len(tied)
-    found = metrics.gains(converted, probability, np.array([step / 20]))
+    shares = np.array([step / 20])
+    found = metrics.gains(converted, probability, one_list(converted), shares)
     assert found[0] == pytest.approx(hits / converted.sum())
 
 

@@ -16,11 +16,11 @@ from leadscore import plots
 
 def precision() -> str:
     rows = [
-        ("this model", "model", 0.26, 0.2, 0.31),
-        ("no ranking", "nothing", 0.1, 0, 1),
+        ("this model", "model", "0.26%", 0.0026, 0.002, 0.0031),
+        ("no ranking", "nothing", "0.1%", 0.001, 0, 0.01),
     ]
     return plots.precision_bars(
-        pd.DataFrame(rows, columns=["name", "role", "value", "low", "high"])
+        pd.DataFrame(rows, columns=["name", "role", "text", "value", "low", "high"])
     )
 
 
@@ -42,7 +42,7 @@ def reliability() -> str:
 def gains() -> str:
     share = np.linspace(0, 1, 21)
     table = pd.DataFrame({"share": share, "model": share**0.5, "points": share**0.8})
-    return plots.gains_curve(table, taken=0.1)
+    return plots.gains_curve(table, taken=0.004, text="top 0.4%")
 
 
 FIGURES = [precision, reliability, gains]
@@ -76,9 +76,17 @@ def test_figures_on_one_page_share_no_id() -> None:
 
 def test_letters_stay_letters() -> None:
     assert ">this model<" in precision()
-    assert ">26%<" in precision()
+    assert ">0.26%<" in precision()  # as it was given, not rounded again
     assert ">said = happened<" in reliability()
-    assert ">top 10%<" in gains()
+    assert ">top 0.4%<" in gains()
+
+
+def test_a_series_that_is_not_there_is_not_drawn() -> None:
+    table = pd.DataFrame({"share": [0.0, 1.0], "points": [0.0, 1.0]})
+    svg = plots.gains_curve(table, taken=0.1, text="top 10%")
+    assert ">points alone<" in svg
+    assert ">the model<" not in svg
+    assert ">the model<" in gains()
 
 
 def test_drawing_leaves_the_settings_of_others_alone() -> None:

@@ -7,13 +7,17 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from leadscore import metrics
 from leadscore.agreement import parse_agreement
 from leadscore.bundle import Bundle, load_bundle
 from leadscore.errors import RefusedError
 from leadscore.report import markdown, page, report_of
 from leadscore.report.judged import Agreeing, judged_of
+from leadscore.report.later import _read
 from leadscore.report.verdict import _agreement
 from leadscore.report.words import decimals, listed, of_100, percent
 from leadscore.tables import Tables
@@ -27,8 +31,8 @@ def html(bundle: Bundle) -> str:
     return page(report_of(bundle))
 
 
-def changed(bundle: Bundle, **metrics: Any) -> Bundle:
-    return dataclasses.replace(bundle, metrics=bundle.metrics | metrics)
+def changed(bundle: Bundle, **figures: Any) -> Bundle:
+    return dataclasses.replace(bundle, metrics=bundle.metrics | figures)
 
 
 def with_precision(
@@ -201,9 +205,9 @@ def test_the_figures_take_the_colours_of_the_page(html: str) -> None:
 def test_better_is_said_only_where_the_interval_is_above_zero(bundle: Bundle) -> None:
     found = report_of(with_precision(bundle, 0.24, 0.16, (0.08, 0.04, 0.11))).verdict[0]
     assert found == (
-        "Of 100 leads worked from the top of the list, 24 converted with this model "
-        "and 16 with the points alone, against 10 without any ranking: it is better "
-        "(8 more than with the points, 95% interval +4 to +11)."
+        "Of 100 places at the top of the lists, 24 were followed by a conversion with "
+        "this model and 16 with the points alone, against 10 without any ranking: it "
+        "is better (8 more than with the points, 95% interval +4 to +11)."
     )
 
 
@@ -231,7 +235,11 @@ def test_points_that_won_are_not_compared_with_themselves(bundle: Bundle) -> Non
     report = report_of(won)
     assert report.verdict[0].startswith("The points are the model: no other recipe")
     assert len(report.tiles) == 2
-    assert "nothing to compare them with" in page(report)
+    html = page(report)
+    assert "nothing to compare them with" in html
+    assert "found by the points" in html
+    assert "found by the model" not in html
+    assert ">the model<" not in html  # the legend of a second, identical series
 
 
 def test_the_part_that_is_worked_is_the_stated_capacity(bundle: Bundle) -> None:
@@ -239,22 +247,102 @@ def test_the_part_that_is_worked_is_the_stated_capacity(bundle: Bundle) -> None:
     assert "the agreement states no capacity, so we take a tenth" in text
     agreement = parse_agreement("[labels.SQL]\ncapacity_per_week = 25\n")
     stated = dataclasses.replace(bundle, agreement=agreement)
-    assert "that is what 25 leads a week come to" in page(report_of(stated))
+    html = page(report_of(stated))
+    assert "that is what 25 leads a week come to on the average list" in html
+    assert "A lead can stand on several lists" in html
+
+
+def test_where_there_are_no_lists_of_a_day_the_page_says_so(bundle: Bundle) -> None:
+    agreement = parse_agreement("[snapshots]\nat_age_hours = [24, 168]\n")
+    html = page(report_of(dataclasses.replace(bundle, agreement=agreement)))
+    assert "all that was judged in one period counts as one list" in html
+    assert "A lead can stand on several lists" not in html
+
+
+def test_places_on_lists_are_not_said_to_be_leads(bundle: Bundle) -> None:
+    report = report_of(bundle)
+    html = page(report)
+    assert "works the same number of leads" not in html
+    assert "of all conversions" not in html
+    assert "places on the lists that were followed by a conversion" in html
+    assert all("followed by a conversion" in tile.words for tile in report.tiles)
+
+
+def test_figures_and_text_round_alike(bundle: Bundle) -> None:
+    small = with_precision(bundle, 0.0257, 0.0163, (0.0094, 0.004, 0.011))
+    html = page(report_of(small))
+    for text in ("2.6%", "1.6%"):
+        assert f">{text}</text>" in html
+
+
+def agreeing(said: float, n_low: int = 0, n_high: int = 0) -> Agreeing:
+    return Agreeing(said, 0.1, 10, n_low, n_high, 0, 0.06, 0.14)
 
 
 @pytest.mark.parametrize(
-    ("agreeing", "said"),
+    ("found", "said", "seen"),
     [
-        (Agreeing(0.1, 0.1, 10, 1, 0), "does not contradict its probabilities"),
-        (Agreeing(0.07, 0.1, 10, 5, 0), "came out too low on later data"),
-        (Agreeing(0.12, 0.1, 10, 0, 3), "came out too high on later data"),
-        (Agreeing(0.1, 0.1, 10, 2, 2), "did not agree with later data"),
+        (agreeing(0.1, 1), "does not contradict its probabilities", "They did"),
+        (agreeing(0.07, 5), "came out too low on later data", "More leads converted"),
+        (agreeing(0.12, 0, 3), "came out too high on later", "Fewer leads converted"),
+        (agreeing(0.1, 2, 2), "did not agree with later data", "not in one direction"),
+        (agreeing(0.11, 2), "did not agree with later data", "not in one direction"),
+        (agreeing(0.09, 0, 2), "did not agree with later data", "not in one direction"),
+        (agreeing(0.15), "too high on later data: on average", "the mean is off"),
     ],
 )
 def test_probabilities_are_trusted_as_far_as_they_held(
-    agreeing: Agreeing, said: str
+    found: Agreeing, said: str, seen: str
 ) -> None:
-    assert said in _agreement(agreeing)
+    """And the verdict and the section below it see the same."""
+    assert said in _agreement(found)
+    assert seen in _read(found)
+    assert "0 of 10" not in _agreement(found) + _read(found)
+
+
+def judged_by(bundle: Bundle, said: np.ndarray, happened: np.ndarray) -> Agreeing:
+    """How ten groups of 100 leads each would be judged."""
+    bounds = [metrics.proportion_interval(100 * share, 100) for share in happened]
+    table = pd.DataFrame(bounds, columns=["low", "high"]).assign(
+        predicted=said, observed=happened, n_rows=100, n_groups=100
+    )
+    mean = float(happened.mean())
+    base = (mean, mean - 0.02, mean + 0.02)
+    judged = judged_of(
+        changed(bundle, reliability=table.to_dict("records"), base_rate=base)
+    )
+    assert judged is not None
+    return judged.agreeing()
+
+
+def test_a_little_too_high_everywhere_is_seen_in_the_mean(bundle: Bundle) -> None:
+    """Each of the ten groups would pass alone."""
+    happened = np.linspace(0.04, 0.13, 10)
+    found = judged_by(bundle, 1.5 * happened, happened)
+    assert found.n_off == 0
+    assert not found.is_good
+    assert found.direction == "too high"
+    assert judged_by(bundle, 1.1 * happened, happened).is_good
+
+
+def test_one_group_can_be_too_far_off_for_chance(bundle: Bundle) -> None:
+    happened = np.full(10, 0.05)
+    said = happened.copy()
+    said[-1] = 0.12  # one of ten groups may be off so much
+    assert judged_by(bundle, said, happened).n_off == 1
+    assert judged_by(bundle, said, happened).is_good
+    said[:] = 0.018  # each inside its interval, so that the mean stays within, too
+    said[-1] = 0.4
+    found = judged_by(bundle, said, happened)
+    assert found.is_mean_good
+    assert found.n_off == found.n_far == 1
+    assert not found.is_good
+
+
+def test_an_interval_that_was_not_measured_contradicts_nothing(bundle: Bundle) -> None:
+    judged = judged_of(changed(bundle, base_rate=(0.1, None, None)))
+    assert judged is not None
+    assert judged.agreeing().is_mean_good
 
 
 def test_the_mean_that_was_said_is_that_of_all_rows(bundle: Bundle) -> None:
@@ -272,16 +360,25 @@ def test_labels_are_aims_and_never_promises(bundle: Bundle, html: str) -> None:
             assert f"{threshold.n_entries} entered {name}" in third
 
 
-def test_a_label_that_is_not_issued_says_so(bundle: Bundle) -> None:
-    silent = {
+def silent(bundle: Bundle) -> Bundle:
+    """The bundle of a firm where no label is issued by probability."""
+    thresholds = {
         name: dataclasses.replace(t, probability=None, because=f"why not {name}")
         for name, t in bundle.thresholds.items()
     }
-    report = report_of(dataclasses.replace(bundle, thresholds=silent))
-    assert report.verdict[2].startswith("No label is issued by probability")
+    return dataclasses.replace(bundle, thresholds=thresholds)
+
+
+def test_a_label_that_is_not_issued_says_so(bundle: Bundle) -> None:
+    report = report_of(silent(bundle))
+    assert report.verdict[2] == (
+        "No label is issued by probability: only leads that asked to be contacted "
+        "become SQL."
+    )
     assert "why not SQL" in page(report)
-    one = bundle.thresholds | {"SQL": silent["SQL"]}
+    one = bundle.thresholds | {"SQL": silent(bundle).thresholds["SQL"]}
     third = report_of(dataclasses.replace(bundle, thresholds=one)).verdict[2]
+    assert third.startswith("On the leads that set the thresholds, ")
     assert third.endswith("; SQL is not issued by probability.")
 
 
@@ -321,9 +418,10 @@ def test_another_recipe_than_the_winner_was_not_judged(bundle: Bundle) -> None:
 
 
 def test_a_bundle_of_before_is_refused_with_the_next_step(bundle: Bundle) -> None:
-    old = {k: v for k, v in bundle.metrics.items() if k != "advantage"}
-    with pytest.raises(RefusedError, match="Train again to get one"):
-        report_of(dataclasses.replace(bundle, metrics=old))
+    for missing in ("advantage", "n_lists"):
+        old = {k: v for k, v in bundle.metrics.items() if k != missing}
+        with pytest.raises(RefusedError, match="Train again to get one"):
+            report_of(dataclasses.replace(bundle, metrics=old))
 
 
 def test_intervals_that_could_not_be_measured_are_no_numbers(bundle: Bundle) -> None:
@@ -340,7 +438,7 @@ def test_the_description_is_short_and_begins_with_the_verdict(bundle: Bundle) ->
     report = report_of(bundle)
     text = markdown(report)
     assert len(text) < 3000
-    assert text.startswith("Of 100 leads worked")
+    assert text.startswith("Of 100 places at the top")
     assert text.count("\n|") == 2 + len(report.tiles)
     long = dataclasses.replace(report, subtitle="x" * 5000)
     assert len(markdown(long)) <= 3000
@@ -380,8 +478,57 @@ def test_words_are_listed_as_people_do() -> None:
     ]
 
 
-def test_without_hands_to_raise_there_is_one_road(bundle: Bundle) -> None:
+def without_hands(bundle: Bundle) -> Bundle:
     agreement = parse_agreement("[hand_raise]\nkinds = []\n")
-    html = page(report_of(dataclasses.replace(bundle, agreement=agreement)))
+    return dataclasses.replace(bundle, agreement=agreement)
+
+
+def test_without_hands_to_raise_there_is_one_road(bundle: Bundle) -> None:
+    html = page(report_of(without_hands(bundle)))
     assert "by a road: nurtured, if their probability is high enough." in html
+
+
+@pytest.mark.parametrize("has_thresholds", [True, False])
+def test_without_any_road_to_sql_no_lead_becomes_one(
+    bundle: Bundle, *, has_thresholds: bool
+) -> None:
+    made = silent(bundle) if has_thresholds else thin(bundle)
+    report = report_of(without_hands(made))
+    said = "No label is issued by probability: no lead becomes SQL."
+    assert report.verdict[2] == said
+    html = page(report)
     assert "only leads that asked" not in html
+    assert "Raised hands" not in html
+    assert "hand-raised" not in html
+    section = next(s for s in report.sections if s.heading.startswith("What did each"))
+    assert "no lead becomes SQL" in " ".join(section.paragraphs)
+
+
+def test_shares_are_said_to_be_measured_only_where_they_were(bundle: Bundle) -> None:
+    html = page(report_of(bundle))
+    assert "were measured on leads" in html
+    nobody = changed(silent(bundle), hand_raised={"n": 0, "n_converted": 0})
+    for made in (nobody, without_hands(silent(bundle))):
+        html = page(report_of(made))
+        assert "Aims are aims, no guarantee." in html
+        assert "were measured on leads" not in html
+        assert "was chosen on these very leads" not in html
+    asked = {"n": 9, "n_converted": 3, "low": 0.1, "high": 0.6}
+    html = page(report_of(changed(silent(bundle), hand_raised=asked)))
+    assert "were measured on leads" in html
+    assert "was chosen on these very leads" not in html
+
+
+def test_a_label_that_nobody_entered_is_issued_all_the_same(bundle: Bundle) -> None:
+    empty = {
+        name: dataclasses.replace(t, probability=0.9, n_entries=0, n_converted=0)
+        for name, t in bundle.thresholds.items()
+    }
+    third = report_of(dataclasses.replace(bundle, thresholds=empty)).verdict[2]
+    assert "nobody entered SQL" in third
+    assert "No label is issued" not in third
+
+
+def test_an_entity_of_users_is_text_in_markdown(bundle: Bundle) -> None:
+    report = dataclasses.replace(report_of(bundle), subtitle="R&D &lt;b&gt;")
+    assert "R&amp;D &amp;lt;b&amp;gt;" in markdown(report)

@@ -28,8 +28,8 @@ __all__ = [
     "group_draws",
     "intervals",
     "log_loss",
-    "precision_at",
     "precision_at_share",
+    "precision_range",
     "proportion_interval",
     "reliability",
 ]
@@ -138,64 +138,68 @@ def average_precision(
     return _ratio(gained, positive.sum(axis=1))
 
 
-def precision_at(
-    converted: np.ndarray, probability: np.ndarray, *, n_taken: int
+def precision_range(
+    converted: np.ndarray, probability: np.ndarray, lists: np.ndarray, *, share: float
 ) -> TieRange:
-    """Return the share that converted among the ``n_taken`` highest.
+    """Return the share that converted in the top ``share`` of each list.
 
     Rows tied at the border could be ordered in any way: the range says how much hangs
-    on it.
+    on it. Parameters as in `precision_at_share`.
     """
-    n_taken = int(np.clip(n_taken, 1, len(converted)))
-    border = np.sort(probability)[::-1][n_taken - 1]
-    above, tied = probability > border, probability == border
-    sure, open_places = converted[above].sum(), n_taken - int(above.sum())
-    hits, n_tied = converted[tied].sum(), int(tied.sum())
-    worst = max(0.0, open_places - (n_tied - hits))
-    best = min(hits, open_places)
-    expected = open_places * hits / n_tied
-    return TieRange(*(float((sure + x) / n_taken) for x in (worst, expected, best)))
+    tied = _tied(converted, probability, lists, None, share)
+    others = tied.size - tied.positive
+    worst = np.maximum(tied.taken - others, 0)
+    best = np.minimum(tied.positive, tied.taken)
+    n_taken = share * len(converted)
+    return TieRange(*(float(hits.sum() / n_taken) for hits in (worst, tied.hits, best)))
 
 
 def precision_at_share(
     converted: np.ndarray,
     probability: np.ndarray,
+    lists: np.ndarray,
     weights: np.ndarray | None = None,
     *,
     share: float,
 ) -> np.ndarray:
-    """Return the share that converted in the top ``share`` of the list.
+    """Return the share that converted in the top ``share`` of each list, together.
 
     Parameters
     ----------
     converted, probability : float arrays of shape (n,)
+    lists : int array of shape (n,)
+        On which list each row stands; rows compete with those of their list alone.
     weights : array of shape (n_draws, n), default=None
         How often each row counts, one draw a line; None: once.
     share : float
-        Of the list, above 0 and at most 1. Of rows tied at the border it takes what it
-        would on average over their orders.
+        Of each list, above 0 and at most 1; parts of a row are taken where it is not a
+        whole number of them. Of rows tied at the border it takes what it would on
+        average over their orders.
 
     Returns
     -------
     float array of shape (n_draws,)
         Null where a draw is empty.
     """
-    positive, negative = _class_weights(converted, probability, weights)
-    n_taken = share * (positive.sum(axis=1) + negative.sum(axis=1))
-    return _ratio(_hits(positive, negative, n_taken), n_taken)
+    tied = _tied(converted, probability, lists, weights, share)
+    return _ratio(tied.hits.sum(axis=1), share * tied.size.sum(axis=1))
 
 
 def gains(
-    converted: np.ndarray, probability: np.ndarray, shares: np.ndarray
+    converted: np.ndarray,
+    probability: np.ndarray,
+    lists: np.ndarray,
+    shares: np.ndarray,
 ) -> np.ndarray:
-    """Return the share of all conversions that stand in the top ``shares`` of the list.
+    """Return the share of all conversions that stand in the top of each list.
 
     Parameters
     ----------
     converted, probability : float arrays of shape (n,)
         At least one conversion.
+    lists : int array of shape (n,)
     shares : float array of shape (n_shares,)
-        Of the list, 0 to 1; ties as in `precision_at_share`.
+        Of each list, 0 to 1; ties as in `precision_at_share`.
 
     Returns
     -------
@@ -203,12 +207,9 @@ def gains(
         0 at share 0, 1 at share 1, never falling.
     """
     found = [
-        share * precision_at_share(converted, probability, share=share)[0]
-        if share
-        else 0.0
-        for share in shares
+        _tied(converted, probability, lists, None, share).hits.sum() for share in shares
     ]
-    return np.array(found) / converted.mean()
+    return np.array(found) / converted.sum()
 
 
 def reliability(
@@ -356,23 +357,49 @@ def _class_weights(
     return positive, negative
 
 
-def _hits(
-    positive: np.ndarray, negative: np.ndarray, n_taken: np.ndarray
-) -> np.ndarray:
-    """Return how many conversions the ``n_taken`` highest hold, draw by draw.
+@dataclass(frozen=True)
+class _Tied:
+    """Rows of one list and one probability, taken together: arrays, a draw a line.
 
-    Inside tied rows the count grows evenly: the expectation over their orders.
+    ``positive`` of ``size`` rows converted, ``taken`` of them stand in the top share.
     """
-    positive, size = positive[:, ::-1], (positive + negative)[:, ::-1]
-    taken, hits = np.cumsum(size, axis=1), np.cumsum(positive, axis=1)
-    place = (taken < n_taken[:, None]).sum(axis=1, keepdims=True)
-    place = np.minimum(place, size.shape[1] - 1)  # the last cumulated bit may be short
-    here, hit, before, all_hits = (
-        np.take_along_axis(of, place, axis=1)[:, 0]
-        for of in (size, positive, taken - size, hits - positive)
-    )
-    part = (n_taken - before) / np.where(here > 0, here, 1)
-    return all_hits + np.clip(part, 0, 1) * hit
+
+    positive: np.ndarray
+    size: np.ndarray
+    taken: np.ndarray
+
+    @property
+    def hits(self) -> np.ndarray:
+        """How many conversions are taken: the mean over the orders of tied rows."""
+        return self.taken * self.positive / np.where(self.size > 0, self.size, 1)
+
+
+def _tied(
+    converted: np.ndarray,
+    probability: np.ndarray,
+    lists: np.ndarray,
+    weights: np.ndarray | None,
+    share: float,
+) -> _Tied:
+    """Return how much the top ``share`` of each list takes of each set of tied rows."""
+    order = np.lexsort((-probability, lists))
+    of_list, p = lists[order], probability[order]
+    starts = np.flatnonzero(_is_new(of_list) | _is_new(p))
+    is_first = _is_new(of_list[starts])
+    first, place = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    weights = np.ones((1, len(order))) if weights is None else weights
+    sorted_ = weights[:, order].astype(float)
+    size = np.add.reduceat(sorted_, starts, axis=1)
+    positive = np.add.reduceat(sorted_ * converted[order], starts, axis=1)
+    above = np.cumsum(size, axis=1) - size
+    above -= above[:, first][:, place]  # counted from the top of its own list
+    open_places = share * np.add.reduceat(size, first, axis=1)[:, place] - above
+    return _Tied(positive, size, np.clip(open_places, 0, size))
+
+
+def _is_new(values: np.ndarray) -> np.ndarray:
+    """Return which values differ from the one before."""
+    return np.concatenate([[True], values[1:] != values[:-1]])
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -66,8 +66,8 @@ def precision_bars(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table : DataFrame
-        ``name`` (str), ``role`` (a key of `COLOURS`), ``value, low, high`` (0 to 1);
-        the first row stands on top.
+        ``name`` (str), ``role`` (a key of `COLOURS`), ``text`` (the value as people
+        write it), ``value, low, high`` (0 to 1); the first row stands on top.
     """
     with _drawn("precision", 0.62 * len(table) + 0.9) as (figure, svg):
         axes = figure.subplots()
@@ -80,7 +80,7 @@ def precision_bars(table: pd.DataFrame) -> str:
                     [end, end], [place - 0.12, place + 0.12], color=COLOURS["ink"]
                 )
             axes.annotate(
-                f"{row.value:.0%}",
+                row.text,
                 (row.high, place),
                 xytext=(7, 0),
                 textcoords="offset points",
@@ -91,7 +91,7 @@ def precision_bars(table: pd.DataFrame) -> str:
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(0, 1.18 * table["high"].max())
         axes.spines["left"].set_visible(False)
-        _percents(axes, "x", "of the leads worked, how many convert")
+        _percents(axes, "x", "followed by a conversion")
     return svg[0]
 
 
@@ -135,21 +135,24 @@ def reliability_diagram(table: pd.DataFrame) -> str:
     return svg[0]
 
 
-def gains_curve(table: pd.DataFrame, *, taken: float) -> str:
-    """Draw how many of all conversions the top of the list holds.
+def gains_curve(table: pd.DataFrame, *, taken: float, text: str) -> str:
+    """Draw how many of all conversions the top of each list holds.
 
     Parameters
     ----------
     table : DataFrame
-        ``share, model, points`` (0 to 1), by rising share.
+        ``share, model, points`` (0 to 1), by rising share; one of the last two may be
+        missing.
     taken : float
-        The share of the list that is worked; marked.
+        The share of each list that is worked; marked.
+    text : str
+        What is written beside the mark.
     """
     with _drawn("gains", 4.3) as (figure, svg):
         axes = figure.subplots()
         axes.axvline(taken, color=COLOURS["ink"], lw=1, ls=(0, (1, 2)))
         axes.annotate(
-            f"top {taken:.0%}",
+            text,
             (taken, 1.0),
             xytext=(5, -4),
             textcoords="offset points",
@@ -159,7 +162,7 @@ def gains_curve(table: pd.DataFrame, *, taken: float) -> str:
             ("model", "the model", "-"),
             ("points", "points alone", (0, (6, 2))),
         )
-        for role, name, dashes in lines:
+        for role, name, dashes in [line for line in lines if line[0] in table]:
             axes.plot(
                 table["share"],
                 table[role],
@@ -172,8 +175,8 @@ def gains_curve(table: pd.DataFrame, *, taken: float) -> str:
         axes.lines[-1].set_label("no ranking")
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(loc="lower right", frameon=False, handlelength=2.6)
-        _percents(axes, "x", "share of the list that is worked, best leads first")
-        _percents(axes, "y", "of all conversions, found")
+        _percents(axes, "x", "share of each list that is worked, best leads first")
+        _percents(axes, "y", "found, of what was followed by a conversion")
     return svg[0]
 
 

@@ -6,10 +6,11 @@ Goes in: ``bundle.metrics``. Comes out: numbers and judgements, no words yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
+from leadscore import metrics
 from leadscore.bundle import Bundle
 from leadscore.errors import RefusedError
 from leadscore.report.words import Bounds
@@ -28,6 +29,11 @@ class Agreeing:
     n_bins, n_low, n_high : int
         Groups of leads; those of which more converted than was said, and fewer, each
         beyond the interval.
+    n_far : int
+        Groups beyond even the interval that all of them together leave by chance in
+        one of twenty cases only (Bonferroni).
+    low, high : float
+        95 % interval of the share that converted; null where it was not measured.
     """
 
     said: float
@@ -35,6 +41,9 @@ class Agreeing:
     n_bins: int
     n_low: int
     n_high: int
+    n_far: int
+    low: float
+    high: float
 
     @property
     def n_off(self) -> int:
@@ -43,8 +52,25 @@ class Agreeing:
 
     @property
     def is_good(self) -> bool:
-        """Whether chance explains it: by chance alone, one in twenty lies beyond."""
-        return self.n_off <= 1
+        """Whether chance explains it: by chance alone, one in twenty lies beyond.
+
+        Groups alone would not see what is a little too high everywhere; the mean does.
+        """
+        return self.n_off <= 1 and self.n_far == 0 and self.is_mean_good
+
+    @property
+    def is_mean_good(self) -> bool:
+        """Whether chance explains the mean; an unknown interval contradicts nothing."""
+        return not (self.said < self.low or self.said > self.high)
+
+    @property
+    def direction(self) -> Literal["too low", "too high", "both ways"]:
+        """To which side it is off, where all that is off lies on the same side."""
+        if self.n_high == 0 and self.said < self.happened:
+            return "too low"
+        if self.n_low == 0 and self.said > self.happened:
+            return "too high"
+        return "both ways"
 
 
 @dataclass(frozen=True)
@@ -54,6 +80,7 @@ class Judged:
     name: str
     rows: dict[str, dict[str, Any]]
     taken: float
+    n_lists: int
     base_rate: Bounds
     advantage: tuple[float, float, float]
     gains: pd.DataFrame
@@ -67,7 +94,7 @@ class Judged:
 
     @property
     def precision(self) -> Bounds:
-        """The share that converted among those worked in the model's order."""
+        """The share that converted at the top of the lists in the model's order."""
         return tuple(self.rows[self.name]["precision_interval"])
 
     @property
@@ -90,13 +117,23 @@ class Judged:
             len(table),
             int((table["predicted"] < table["low"]).sum()),
             int((table["predicted"] > table["high"]).sum()),
+            sum(_is_far(row, len(table)) for row in table.itertuples()),
+            *(float("nan") if x is None else x for x in self.base_rate[1:]),
         )
 
     def found(self, column: str) -> float:
-        """Return the share of conversions in the part of the list that is worked."""
+        """Return the share of conversions in the part of each list that is worked."""
         precision = self.precision if column == "model" else self.points_precision
         share, base = precision[0], self.base_rate[0]
         return self.taken * share / base if share and base else 0.0
+
+
+def _is_far(row: Any, n_bins: int) -> bool:
+    """Return whether one of so many groups is off by more than any would by chance."""
+    low, high = metrics.proportion_interval(
+        row.observed * row.n_groups, row.n_groups, confidence=1 - 0.05 / n_bins
+    )
+    return bool(row.predicted < low or row.predicted > high)
 
 
 def judged_of(bundle: Bundle) -> Judged | None:
@@ -105,26 +142,27 @@ def judged_of(bundle: Bundle) -> Judged | None:
     Raises
     ------
     RefusedError
-        The bundle is of a time before reports.
+        The bundle is of a time before reports, or before lists were judged one by one.
     """
-    metrics = bundle.metrics
-    if not metrics.get("candidates") or bundle.model is None:
+    found = bundle.metrics
+    if not found.get("candidates") or bundle.model is None:
         return None
-    if "advantage" not in metrics:
+    if "advantage" not in found or "n_lists" not in found:
         msg = (
-            f"model {bundle.model_id} was trained before there were reports: it does "
-            "not hold the figures. Train again to get one."
+            f"model {bundle.model_id} was trained by an older leadscore: it does not "
+            "hold the figures of a report. Train again to get one."
         )
         raise RefusedError(msg)
-    if bundle.model.name != metrics["winner"]:
+    if bundle.model.name != found["winner"]:
         return None  # another one ships than the one that was judged best
     return Judged(
-        metrics["winner"],
-        {row["name"]: row for row in metrics["candidates"]},
-        metrics["taken"],
-        tuple(metrics["base_rate"]),
-        tuple(metrics["advantage"]),
-        pd.DataFrame(metrics["gains"]),
-        pd.DataFrame(metrics["reliability"]),
-        metrics["periods"],
+        found["winner"],
+        {row["name"]: row for row in found["candidates"]},
+        found["taken"],
+        found["n_lists"],
+        tuple(found["base_rate"]),
+        tuple(found["advantage"]),
+        pd.DataFrame(found["gains"]),
+        pd.DataFrame(found["reliability"]),
+        found["periods"],
     )

@@ -18,7 +18,7 @@ _CANDIDATES = (
     Column("Brier score", is_number=True),
     Column("AUC", is_number=True),
     Column("average precision", is_number=True),
-    Column("precision where worked", is_number=True),
+    Column("precision at the top", is_number=True),
 )
 _PERIODS = (
     Column("judged from"),
@@ -57,7 +57,9 @@ def _contest_words(judged: Judged) -> tuple[str, ...]:
         "the recipe, not of the very model.",
         "Log loss and Brier score: how far probabilities are from what happened, less "
         "is better. AUC: how often a lead that converts stands above one that does "
-        "not, 0.5 is chance. Average precision: the mean precision down the list.",
+        "not, 0.5 is chance. Average precision: the mean precision down the list. "
+        "Precision at the top: of the places at the top of the lists, how many were "
+        "followed by a conversion.",
     )
 
 
@@ -138,6 +140,8 @@ def words_section(bundle: Bundle) -> Section:
         ("odds", "Chance for against chance against: 20% are odds of 1 to 4."),
         ("typical lead", "One with the middle or commonest value in everything."),
     ]
+    if not bundle.agreement.hand_raise.kinds:
+        rows = [row for row in rows if row[0] != "hand-raised"]
     if bundle.agreement.personas:
         fit = "How well who they are matches whom we sell to: 0 to 100, graded A to D."
         rows.append(("persona fit", fit))

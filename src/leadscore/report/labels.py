@@ -37,7 +37,7 @@ def labels_section(bundle: Bundle) -> Section:
         "What did each label mean so far?",
         paragraphs=(
             _roads(bundle.agreement),
-            *(_reading() if bundle.thresholds else (_nothing(),)),
+            *(_reading(bundle) if bundle.thresholds else (_nothing(bundle.agreement),)),
             *silent,
         ),
         tables=tables if rows else (),
@@ -52,20 +52,46 @@ def _roads(agreement: Agreement) -> str:
     return f"Leads come to a label by a road: {roads}."
 
 
-def _reading() -> tuple[str, ...]:
+def _reading(bundle: Bundle) -> tuple[str, ...]:
+    """Return how to read the table; nothing of shares where none was measured."""
+    aims, asked = "Aims are aims, no guarantee.", bundle.agreement.hand_raise.kinds
+    is_chosen = any(
+        t.probability is not None and t.n_entries for t in bundle.thresholds.values()
+    )
+    n_raised = (bundle.metrics.get("hand_raised") or {}).get("n", 0) if asked else 0
+    if not is_chosen and not n_raised:
+        return (*_nobody(bundle), aims)
+    measured = (
+        f"{aims} The shares below were measured on leads that had not taught the "
+        "model; each lead counts once, when it first entered."
+    )
+    if not is_chosen:
+        return (*_nobody(bundle), measured)
     return (
-        "Aims are aims, no guarantee. The shares below were measured on leads that had "
-        "not taught the model; each lead counts once, when it first entered. The "
-        "probability from which a label is issued was chosen on these very leads, "
-        "which flatters the shares a little, and an interval that begins below the aim "
-        "means that the aim may well be missed.",
+        f"{measured} The probability from which a label is issued was chosen on these "
+        "very leads, which flatters the shares a little, and an interval that begins "
+        "below the aim means that the aim may well be missed.",
     )
 
 
-def _nothing() -> str:
+def _nobody(bundle: Bundle) -> tuple[str, ...]:
+    """Return who becomes SQL where no label is issued by probability."""
+    if any(t.probability is not None for t in bundle.thresholds.values()):
+        return ()
+    if bundle.agreement.hand_raise.kinds:
+        return ()
+    return ("No label is issued by probability: no lead becomes SQL.",)
+
+
+def _nothing(agreement: Agreement) -> str:
+    if agreement.hand_raise.kinds:
+        return (
+            "No label is issued by probability yet. Raised hands still go to sales, "
+            "and the points order the rest."
+        )
     return (
-        "No label is issued by probability yet. Raised hands still go to sales, and "
-        "the points order the rest."
+        "No label is issued by probability yet, and no kind of interaction counts as "
+        "a raised hand: no lead becomes SQL, and the points order the list."
     )
 
 

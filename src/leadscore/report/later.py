@@ -8,7 +8,7 @@ from leadscore import plots
 from leadscore.bundle import Bundle
 from leadscore.report.document import Column, Drawing, Section, Table
 from leadscore.report.judged import Agreeing, Judged
-from leadscore.report.words import Bounds, percent, span
+from leadscore.report.words import Bounds, listed, percent, span
 
 __all__ = ["gains_section", "points_section", "reliability_section"]
 
@@ -22,8 +22,8 @@ def points_section(judged: Judged, bundle: Bundle) -> Section:
     ]
     ways = ways[1:] if judged.is_points else ways
     table = pd.DataFrame(
-        [(name, role, *bounds) for name, role, bounds in ways],
-        columns=["name", "role", "value", "low", "high"],
+        [(name, role, percent(b[0] or 0.0), *b) for name, role, b in ways],
+        columns=["name", "role", "text", "value", "low", "high"],
     ).fillna(0.0)
     alt = "; ".join(
         f"{name} {percent(bounds[0] or 0.0)} (95% interval {span(bounds)})"
@@ -35,26 +35,42 @@ def points_section(judged: Judged, bundle: Bundle) -> Section:
         drawings=(
             Drawing(
                 plots.precision_bars(table),
-                "Of the leads worked, how many converted. The line on each bar is its "
-                "95% interval: where the true share lies, as far as this much data can "
-                "tell.",
-                f"Bars of the share that converted: {alt}.",
+                "Of the places at the top of the lists, how many were followed by a "
+                "conversion. The line on each bar is its 95% interval: where the true "
+                "share lies, as far as this much data can tell.",
+                f"Bars of the share that was followed by a conversion: {alt}.",
             ),
         ),
     )
 
 
 def _worked(judged: Judged, bundle: Bundle) -> str:
+    return (
+        f"Suppose that sales works the top {percent(judged.taken)} of each of "
+        f"{judged.n_lists:,} lists ({_why_taken(bundle)}). Every way of choosing gets "
+        "the same number of places on each list, and is judged on what happened "
+        f"later, which nobody knew when the list was made. {_several(bundle)}"
+    )
+
+
+def _why_taken(bundle: Bundle) -> str:
     rules = bundle.agreement.labels
     stated = rules.SQL.capacity_per_week or rules.MQL.capacity_per_week
     if stated and bundle.agreement.snapshots.grid_days is not None:
-        why = f"that is what {stated:g} leads a week come to"
-    else:
-        why = "the agreement states no capacity, so we take a tenth"
+        return f"that is what {stated:g} leads a week come to on the average list"
+    if stated:
+        return "leads are looked at by age, so no capacity applies; we take a tenth"
+    return "the agreement states no capacity, so we take a tenth"
+
+
+def _several(bundle: Bundle) -> str:
+    """Return what a place on a list is: it is not a lead."""
+    if bundle.agreement.snapshots.grid_days is not None:
+        return "A lead can stand on several lists, and counts on each of them."
     return (
-        f"Suppose that sales works the top {percent(judged.taken)} of the list "
-        f"({why}). Every way of choosing works the same number of leads, and is judged "
-        "on what happened later, which nobody knew when the list was made."
+        "Leads are looked at by age here, so there is no list of a day: all that was "
+        "judged in one period counts as one list, on which a lead can stand at several "
+        "ages."
     )
 
 
@@ -103,17 +119,24 @@ def _read(agreeing: Agreeing) -> str:
             "They did, as far as chance allows. Small groups have wide intervals, so "
             "this is the absence of a contradiction, not a proof."
         )
-    off = f"{agreeing.n_off} of {agreeing.n_bins} groups lie beyond their interval"
-    if agreeing.said < agreeing.happened:
-        seen = "More leads converted than it said"
-    else:
-        seen = "Fewer leads converted than it said"
+    off = [] if agreeing.is_mean_good else ["the mean is off by more than chance"]
+    if agreeing.n_off:
+        off += [
+            f"{agreeing.n_off} of {agreeing.n_bins} groups lie beyond their interval"
+        ]
     return (
-        f"{seen}: {off}. A model learns from the past; where the share of leads that "
-        "convert has changed since, or is known only late, its numbers follow late. "
-        "The model in the contest was older than the one that ships, which has "
-        "learned from newer leads."
+        f"{_SEEN[agreeing.direction]}: {listed(off)}. A model learns from the past; "
+        "where the share of leads that convert has changed since, or is known only "
+        "late, its numbers follow late. The model in the contest was older than the "
+        "one that ships, which has learned from newer leads."
     )
+
+
+_SEEN = {
+    "too low": "More leads converted than it said",
+    "too high": "Fewer leads converted than it said",
+    "both ways": "What happened differs from what it said, not in one direction",
+}
 
 
 def _reliability_table(table: pd.DataFrame) -> Table:
@@ -139,47 +162,49 @@ def _reliability_table(table: pd.DataFrame) -> Table:
 
 
 def gains_section(judged: Judged) -> Section:
-    """Return how much of what is to be found stands at the top of the list."""
-    top, model = percent(judged.taken), percent(judged.found("model"))
-    points = percent(judged.found("points"))
-    said = (
-        f"Working the top {top} of the list finds {model} of all conversions in the "
-        f"model's order, {points} in the order of the points, and about {top} without "
-        "any order."
-    )
-    if judged.is_points:
-        said = (
-            f"Working the top {top} of the list finds {points} of all conversions in "
-            f"the order of the points, and about {top} without any order."
-        )
+    """Return how much of what is to be found stands at the top of the lists."""
+    said = _gained(judged)
+    shown = judged.gains.drop(columns="model") if judged.is_points else judged.gains
     return Section(
         "How far down the list does it pay to go?",
         paragraphs=(said,),
         drawings=(
             Drawing(
-                plots.gains_curve(judged.gains, taken=judged.taken),
-                "Read it from below: work so much of the list, find so many of the "
-                "leads that convert. The dotted upright line is the part that is "
-                "worked.",
+                plots.gains_curve(
+                    shown, taken=judged.taken, text=f"top {percent(judged.taken)}"
+                ),
+                "Read it from below: work so much of each list, find so many of the "
+                "places that were followed by a conversion. The dotted upright line is "
+                "the part that is worked.",
                 said,
             ),
         ),
-        tables=(_gains_table(judged),),
+        tables=(_gains_table(shown),),
     )
 
 
-def _gains_table(judged: Judged) -> Table:
-    shown = judged.gains.iloc[2::2]
+def _gained(judged: Judged) -> str:
+    top, model, points = (
+        percent(share)
+        for share in (judged.taken, judged.found("model"), judged.found("points"))
+    )
+    by_model = "" if judged.is_points else f"{model} in the model's order, "
+    return (
+        "Of the places on the lists that were followed by a conversion, the top "
+        f"{top} of each list holds {by_model}{points} in the order of the points, and "
+        f"about {top} without any order."
+    )
+
+
+def _gains_table(gains: pd.DataFrame) -> Table:
+    ways = [name for name in ("model", "points") if name in gains]
+    heads = ("share of each list", *(f"found by the {name}" for name in ways))
     return Table(
         "The numbers behind the figure",
-        (
-            Column("share of the list", is_number=True),
-            Column("found by the model", is_number=True),
-            Column("found by the points", is_number=True),
-        ),
+        tuple(Column(words, is_number=True) for words in heads),
         tuple(
-            (percent(row.share), percent(row.model), percent(row.points))
-            for row in shown.itertuples()
+            tuple(percent(share) for share in row)
+            for row in gains[["share", *ways]].iloc[2::2].itertuples(index=False)
         ),
         form="detail",
     )

@@ -61,16 +61,21 @@ def _subtitle(bundle: Bundle) -> str:
 
 
 def _tiles(judged: Judged) -> tuple[Tile, ...]:
-    worked = f"of the top {percent(judged.taken)} of the list converted"
+    worked = f"of the top {percent(judged.taken)} of each list were followed by a"
     model, points, base = (
         percent(bounds[0] or 0.0)
         for bounds in (judged.precision, judged.points_precision, judged.base_rate)
     )
-    by_points = Tile(points, f"{worked}, in the order of the points", "points")
-    by_chance = Tile(base, "of all leads on the list converted", "nothing")
+    by_points = Tile(
+        points, f"{worked} conversion, in the order of the points", "points"
+    )
+    by_chance = Tile(
+        base, "of all places on the lists were followed by a conversion", "nothing"
+    )
     if judged.is_points:
         return by_points, by_chance
-    return Tile(model, f"{worked}, in the model's order", "model"), by_points, by_chance
+    by_model = Tile(model, f"{worked} conversion, in the model's order", "model")
+    return by_model, by_points, by_chance
 
 
 def _why_less(bundle: Bundle) -> tuple[Section, ...]:

@@ -54,9 +54,10 @@ def verdict_of(bundle: Bundle, judged: Judged | None) -> tuple[str, str, str]:
 def _points_won(judged: Judged) -> str:
     value = percent(judged.precision[0] or 0.0)
     return (
-        "The points are the model: no other recipe foretold later data better, and of "
-        f"the leads worked in their order {value} converted, against "
-        f"{percent(judged.base_rate[0] or 0.0)} without any ranking."
+        "The points are the model: no other recipe foretold later data better. Of the "
+        f"places at the top of the lists in their order, {value} were followed by a "
+        f"conversion, against {percent(judged.base_rate[0] or 0.0)} without any "
+        "ranking."
     )
 
 
@@ -69,9 +70,9 @@ def _better(judged: Judged) -> str:
     n = decimals(model / 3, points / 3, base / 3)
     finer = max(n, decimals(value, low, high))
     counted = (
-        f"Of 100 leads worked from the top of the list, {of_100(model, n)} converted "
-        f"with this model and {of_100(points, n)} with the points alone, against "
-        f"{of_100(base, n)} without any ranking"
+        f"Of 100 places at the top of the lists, {of_100(model, n)} were followed by a "
+        f"conversion with this model and {of_100(points, n)} with the points alone, "
+        f"against {of_100(base, n)} without any ranking"
     )
     interval = f"95% interval {_signed(low, finer)} to {_signed(high, finer)}"
     if low > 0:
@@ -102,18 +103,28 @@ def _agreement(agreeing: Agreeing) -> str:
             "than chance."
         )
     return (
-        f"Its probabilities {_direction(agreeing)}: {means}, and in {agreeing.n_off} "
-        f"of {agreeing.n_bins} groups of leads the two differ by more than chance, so "
-        "trust the order of the list more than the numbers on it."
+        f"Its probabilities {_DIRECTIONS[agreeing.direction]}: {means}"
+        f"{_beyond_chance(agreeing)}, so trust the order of the list more than the "
+        "numbers on it."
     )
 
 
-def _direction(agreeing: Agreeing) -> str:
-    if agreeing.n_high == 0 and agreeing.said < agreeing.happened:
-        return "came out too low on later data"
-    if agreeing.n_low == 0 and agreeing.said > agreeing.happened:
-        return "came out too high on later data"
-    return "did not agree with later data"
+_DIRECTIONS = {
+    "too low": "came out too low on later data",
+    "too high": "came out too high on later data",
+    "both ways": "did not agree with later data",
+}
+
+
+def _beyond_chance(agreeing: Agreeing) -> str:
+    """Return what chance does not explain: the mean, some groups, or both."""
+    mean = "" if agreeing.is_mean_good else ", more than chance explains"
+    if agreeing.n_off == 0:
+        return mean
+    return (
+        f"{mean}, and in {agreeing.n_off} of {agreeing.n_bins} groups of leads the two "
+        "differ by more than chance"
+    )
 
 
 def _labels(bundle: Bundle) -> str:
@@ -121,23 +132,28 @@ def _labels(bundle: Bundle) -> str:
     thresholds = [
         bundle.thresholds[n] for n in ("SQL", "MQL") if n in bundle.thresholds
     ]
-    issued = [t for t in thresholds if t.probability is not None and t.n_entries]
+    issued = [t for t in thresholds if t.probability is not None]
     silent = [t.label for t in thresholds if t.probability is None]
     if not issued:
-        return (
-            "No label is issued by probability: only leads that asked to be contacted "
-            "become SQL."
-        )
+        asked = bool(bundle.agreement.hand_raise.kinds)
+        who = "only leads that asked to be contacted become SQL"
+        sql = who if asked else "no lead becomes SQL"
+        return f"No label is issued by probability: {sql}."
     said = "; ".join(
         _meant(t, getattr(bundle.agreement.labels, t.label)) for t in issued
     )
     rest = f"; {listed(silent)} is not issued by probability" if silent else ""
-    return f"Of leads that had not taught the model, {said}{rest}."
+    return (
+        "On the leads that set the thresholds, which had not taught the model, "
+        f"{said}{rest}."
+    )
 
 
 def _meant(threshold: Threshold, rule: LabelRule) -> str:
-    share = threshold.n_converted / threshold.n_entries
     name = "MQL or better" if threshold.label == "MQL" else threshold.label
+    if threshold.n_entries == 0:
+        return f"nobody entered {name}"
+    share = threshold.n_converted / threshold.n_entries
     aim = f"aim {percent(rule.precision)}, " if rule.precision is not None else ""
     interval = span((share, threshold.low, threshold.high))
     return (

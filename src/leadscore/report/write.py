@@ -55,7 +55,8 @@ def markdown(report: Report) -> str:
 
 def _escaped(text: str) -> str:
     """Return text that markdown takes as text."""
-    text = text.replace("\n", " ").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("\n", " ").replace("&", "&amp;")
+    text = text.replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]#|~!])", r"\\\1", text)
 
 

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 N_DRAWS = 500
-N_SHARES = 21  # 0, 5 %, ... 100 % of the list
+N_SHARES = 21  # 0, 5 %, ... 100 % of each list
 TOP_SHARE = 0.1  # what sales is taken to work where the agreement states no capacity
 
 
@@ -42,6 +42,9 @@ _Drawn = tuple[float, np.ndarray]  # a value, and what it is in each draw
 @dataclass(frozen=True)
 class Contest:
     """What the backtest found.
+
+    Whatever is said of the top is of the top of each list: sales works today's list,
+    never a mixture of all.
 
     Parameters
     ----------
@@ -54,7 +57,10 @@ class Contest:
         ``lift_at_capacity`` and the Brier decomposition. The base rate ranks nobody:
         null.
     taken : float
-        The share of the list that the capacity takes; a tenth where none is stated.
+        The share of each list that the capacity takes; a tenth where none is stated.
+    n_lists : int
+        How many lists were judged: the later days of the calendar; where snapshots
+        stand at ages there are none, and each test period is one.
     periods : list of dict
         ``origin, end, n_fit, n_test`` and the converted groups of both.
     reliability : list of dict
@@ -65,8 +71,8 @@ class Contest:
         (value, low, high) of the winner's precision at capacity less that of the
         points, in the same draws; zero where the points won.
     gains : list of dict
-        ``share, model, points``: of all conversions, how many the top ``share`` of the
-        list holds; ``model`` is the winner.
+        ``share, model, points``: of all rows that converted, how many the top ``share``
+        of each list holds; ``model`` is the winner.
     """
 
     winner: str
@@ -74,6 +80,7 @@ class Contest:
     periods: list[dict[str, Any]]
     reliability: list[dict[str, Any]]
     taken: float
+    n_lists: int
     base_rate: tuple[float, float, float]
     advantage: tuple[float, float, float]
     gains: list[dict[str, float]]
@@ -86,6 +93,7 @@ class Contest:
             "periods": self.periods,
             "reliability": self.reliability,
             "taken": self.taken,
+            "n_lists": self.n_lists,
             "base_rate": self.base_rate,
             "advantage": self.advantage,
             "gains": self.gains,
@@ -219,9 +227,11 @@ def _judge(
     rng = np.random.default_rng(agreement.training.seed)
     draws = metrics.group_draws(groups[tested], n_draws=N_DRAWS, rng=rng)
     taken = _share_taken(rows.snapshots["as_of"].iloc[tested], agreement)
-    top = {name: _top(converted, p, draws, taken) for name, p in pooled.items()}
+    lists = _lists(rows.snapshots["as_of"], tasks, agreement)
+    top = {name: _top(converted, p, lists, draws, taken) for name, p in pooled.items()}
     table = [
-        _measure(name, converted, p, draws, top[name], taken)
+        _measure(name, converted, p, draws)
+        | _at_top(name, converted, p, lists, top[name], taken)
         for name, p in pooled.items()
     ]
     losses = {row["name"]: row["log_loss"][0] for row in table}
@@ -233,20 +243,34 @@ def _judge(
         [period_counts(task, rows.snapshots, groups) for task in tasks],
         reliability.to_dict("records"),
         taken,
+        len(np.unique(lists)),
         _base_rate(converted, draws),
         _advantage(top[winner], top["points"]),
-        _gains(converted, pooled[winner], pooled["points"]),
+        _gains(converted, pooled[winner], pooled["points"], lists),
     )
 
 
+def _lists(as_of: pd.Series, tasks: list[Task], agreement: Agreement) -> np.ndarray:
+    """Return on which list each tested row stands, counted from zero."""
+    if agreement.snapshots.grid_days is None:  # no two leads need share an as_of
+        return np.repeat(np.arange(len(tasks)), [len(task.test) for task in tasks])
+    tested = as_of.iloc[np.concatenate([task.test for task in tasks])]
+    return pd.factorize(tested, sort=True)[0]
+
+
 def _top(
-    converted: np.ndarray, probability: np.ndarray, draws: np.ndarray, taken: float
+    converted: np.ndarray,
+    probability: np.ndarray,
+    lists: np.ndarray,
+    draws: np.ndarray,
+    taken: float,
 ) -> _Drawn:
     """Return the precision at capacity, once and in each draw."""
-    share = _n_taken(taken, converted) / len(converted)
 
     def measure(weights: np.ndarray | None) -> dict[str, np.ndarray]:
-        found = metrics.precision_at_share(converted, probability, weights, share=share)
+        found = metrics.precision_at_share(
+            converted, probability, lists, weights, share=taken
+        )
         return {"precision": found}
 
     value = float(measure(None)["precision"][0])
@@ -264,18 +288,15 @@ def _base_rate(converted: np.ndarray, draws: np.ndarray) -> tuple[float, float, 
 
 
 def _gains(
-    converted: np.ndarray, model: np.ndarray, points: np.ndarray
+    converted: np.ndarray, model: np.ndarray, points: np.ndarray, lists: np.ndarray
 ) -> list[dict[str, float]]:
     shares = np.linspace(0, 1, N_SHARES)
-    columns = (shares, *(metrics.gains(converted, p, shares) for p in (model, points)))
+    found = (metrics.gains(converted, p, lists, shares) for p in (model, points))
+    columns = (shares, *found)
     return [
         {"share": float(share), "model": float(a), "points": float(b)}
         for share, a, b in zip(*columns, strict=True)
     ]
-
-
-def _n_taken(taken: float, converted: np.ndarray) -> int:
-    return max(round(taken * len(converted)), 1)
 
 
 def _share_taken(as_of: pd.Series, agreement: Agreement) -> float:
@@ -290,35 +311,38 @@ def _share_taken(as_of: pd.Series, agreement: Agreement) -> float:
 
 
 def _measure(
-    name: str,
-    converted: np.ndarray,
-    probability: np.ndarray,
-    draws: np.ndarray,
-    top: _Drawn,
-    taken: float,
+    name: str, converted: np.ndarray, probability: np.ndarray, draws: np.ndarray
 ) -> dict[str, Any]:
-    n_taken = _n_taken(taken, converted)
-    tied = metrics.precision_at(converted, probability, n_taken=n_taken)
     parts = metrics.brier_decomposition(converted, probability)
     measured: dict[str, Any] = {**metrics.intervals(converted, probability, draws)}
-    ranking: dict[str, Any] = {
-        "precision_at_capacity": (tied.worst, tied.expected, tied.best),
-        "precision_interval": metrics.bounds(*top),
-        "lift_at_capacity": tied.expected / converted.mean(),
-    }
     if name == "base rate":
         # It ranks nobody; pooled over origins, its rates would seem to.
         measured |= {"auc": None, "average_precision": None}
-        ranking = dict.fromkeys(ranking)
     return {
         "name": name,
         "ships": name in CANDIDATES,
         **measured,
-        **ranking,
         "miscalibration": parts.miscalibration,
         "discrimination": parts.discrimination,
         "uncertainty": parts.uncertainty,
     }
+
+
+def _at_top(
+    name: str,
+    converted: np.ndarray,
+    probability: np.ndarray,
+    lists: np.ndarray,
+    top: _Drawn,
+    taken: float,
+) -> dict[str, Any]:
+    tied = metrics.precision_range(converted, probability, lists, share=taken)
+    found: dict[str, Any] = {
+        "precision_at_capacity": (tied.worst, tied.expected, tied.best),
+        "precision_interval": metrics.bounds(*top),
+        "lift_at_capacity": tied.expected / converted.mean(),
+    }
+    return dict.fromkeys(found) if name == "base rate" else found
 
 
 def period_counts(

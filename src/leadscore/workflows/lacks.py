@@ -9,9 +9,11 @@ from __future__ import annotations
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.periods import backtest_periods, groups_of
-from leadscore.snapshots import known_before, label_snapshots, training_snapshots
+from leadscore.periods import groups_of
+from leadscore.snapshots import known_before, training_snapshots
 from leadscore.tables import Tables
+from leadscore.workflows.backtest import backtest_tasks, period_counts
+from leadscore.workflows.learnable import label_for_training
 
 __all__ = ["lacks_of"]
 
@@ -144,14 +146,14 @@ def _few_conversions(tables: Tables, agreement: Agreement) -> Found:
     snapshots = training_snapshots(
         tables.leads, tables.outcomes, agreement, tables.data_end
     )
-    if snapshots.empty:
+    labelled = label_for_training(snapshots, tables, agreement)
+    settled = labelled[labelled["converted"].notna()].reset_index(drop=True)
+    if settled.empty:
         return []
-    labelled = label_snapshots(snapshots, tables.outcomes, agreement, tables.data_end)
-    is_one = (labelled["converted"] == 1).to_numpy()
-    groups = groups_of(labelled)
+    groups = groups_of(settled)
     counts = [
-        len(set(groups[is_one & period.holds(labelled["as_of"]).to_numpy()]))
-        for period in backtest_periods(labelled["as_of"], agreement)
+        period_counts(task, settled, groups)["n_test_converted"]
+        for task in backtest_tasks(settled, tables.outcomes, agreement)
     ]
     if not counts or min(counts) >= FEW_CONVERSIONS:
         return []
