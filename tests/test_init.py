@@ -19,6 +19,7 @@ from leadscore.errors import DataError, InputError, OutputError, RefusedError
 from leadscore.store import read_agreement, read_tables
 from leadscore.store.header import plain_name
 from leadscore.store.raw import read_raw
+from leadscore.tables import SCORE_COLUMNS
 from leadscore.workflows.init import Drafted, init
 from leadscore.workflows.score import score
 from leadscore.workflows.train import train
@@ -337,9 +338,10 @@ def test_dated_columns_of_contacts_are_the_outcomes(tmp_path: Path) -> None:
     source = drafted.agreement.source
     assert source.dated_stages == {"customer": "Became a Customer Date"}
     assert source.date_order == "mdy"
-    assert drafted.agreement.consent.exclude_when_true == (
-        "unsubscribed_from_all_email",
-    )
+    # Who wants no mail may be scored: a person decides, and it is no feature either.
+    assert drafted.agreement.consent.exclude_when_true == ()
+    assert "unsubscribed_from_all_email" not in drafted.agreement.attributes
+    assert any("forbid to score a lead, or only" in d for d in drafted.decisions)
     assert "known_at" not in source.columns.leads, "one row a lead: a last change"
     expected = foreign.small_firm()["outcomes"].query("stage == 'customer'")
     outcomes = drafted.tables.outcomes
@@ -408,6 +410,148 @@ def test_bad_rows_beyond_the_budget_are_allowed_and_said(tmp_path: Path) -> None
     assert 0.03 < drafted.agreement.source.max_reject_share < 0.08
     assert "mostly: unknown lead" in drafted.text.replace("\n# ", " ")
     assert len(drafted.tables.rejects) == 3
+
+
+# One row a deal, with where it stands today
+
+
+def deals_of_today(n: int = 240) -> dict[str, pd.DataFrame]:
+    tables = foreign.small_firm(n)
+    ids = tables["leads"]["lead_id"]
+    when = tables["leads"]["created_at"] + pd.Timedelta(days=20)
+    stages = [("Closed Won", "Opportunity", "Opportunity")[i % 3] for i in range(n)]
+    deals = pd.DataFrame({"lead_id": ids, "stage": stages, "occurred_at": when})
+    return tables | {"outcomes": deals}
+
+
+def test_one_row_a_deal_never_makes_won_leads_failures(tmp_path: Path) -> None:
+    drafted = init(foreign.write_tables(tmp_path, deals_of_today()))
+    assert drafted.agreement.conversion.stage == "Closed Won"
+    assert drafted.draft.stages.is_current
+    assert 'PLEASE LOOK: "Closed Won" is success' in drafted.text
+    assert any("stage of today" in said for said in drafted.decisions)
+
+
+def test_a_history_of_stages_is_learned_by_the_earlier_one(tmp_path: Path) -> None:
+    tables = deals_of_today()
+    deals = tables["outcomes"]
+    opened = deals.assign(stage="Opportunity")
+    won = deals[deals["stage"] == "Closed Won"].copy()
+    won["occurred_at"] += pd.Timedelta(days=9)
+    again = opened.assign(occurred_at=opened["occurred_at"] + pd.Timedelta(days=1))
+    tables["outcomes"] = pd.concat([opened, again, won])
+    drafted = init(foreign.write_tables(tmp_path, tables))
+    assert drafted.agreement.conversion.stage == "Opportunity"
+    assert "240 leads reached it, and only 80" in drafted.draft.stages.because
+
+
+# What else lies in a folder
+
+
+def test_our_own_outputs_are_left_out_and_said(tmp_path: Path) -> None:
+    plain = init(small(tmp_path / "plain"))
+    folder = small(tmp_path / "mixed")
+    ids = foreign.small_firm()["leads"]["lead_id"]
+    scores = pd.DataFrame(dict.fromkeys(SCORE_COLUMNS, ""), index=ids.index)
+    scores = scores.assign(lead_id=ids, as_of="2024-06-01", label="SQL")
+    ours = {
+        "activities": scores,
+        "features": scores[["lead_id", "as_of"]].assign(status="eligible", n=1),
+        "truth": scores[["lead_id", "as_of", "probability"]],
+        "scores.rejects": pd.DataFrame({"file": ["a"], "raw": ["b,c"]}),
+    }
+    foreign.write_tables(folder, ours)
+    drafted = init(folder)
+    assert drafted.files == plain.files
+    assert drafted.agreement == plain.agreement
+    lines = "\n".join(summary.init_lines(drafted, folder))
+    for name in ours:
+        assert f"{name}.csv was left out" in drafted.text.replace("\n# ", " ")
+        assert f"left out     {name}.csv: leadscore wrote it" in lines
+
+
+def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    folder = small(tmp_path)
+    (folder / "broken.parquet").write_bytes(b"no parquet")
+    drafted = init(folder)
+    assert "broken.parquet was left out" in drafted.text
+    assert "broken.parquet" in "\n".join(summary.init_lines(drafted, folder))
+    assert summary.init_facts(drafted)["left_out"][0]["file"] == "broken.parquet"
+
+
+def test_suffixes_in_capitals_are_read(tmp_path: Path) -> None:
+    tables = foreign.small_firm()
+    deals = tables.pop("outcomes")
+    folder = foreign.write_tables(tmp_path, tables)
+    deals.to_parquet(folder / "DEALS.PARQUET")
+    (folder / "leads.csv").rename(folder / "LEADS.CSV")
+    drafted = init(folder)
+    assert drafted.files["outcomes"] == "DEALS.PARQUET"
+    assert drafted.files["leads"] == "LEADS.CSV"
+    assert len(read_tables(folder, drafted.agreement).outcomes) == len(deals)
+
+
+# Whose data it is
+
+
+def test_a_birthday_decides_no_order_and_is_never_shown(tmp_path: Path) -> None:
+    leads = foreign.small_firm()["leads"]
+    leads["Birthday"] = [f"{1 + i % 12:02}/{2 + i % 11:02}/1980" for i in leads.index]
+    drafted = init(small(tmp_path, leads=leads))
+    assert drafted.draft.writing.unclear == ""
+    assert "1980" not in drafted.text + " ".join(drafted.decisions)
+
+
+def test_names_of_people_never_enter_the_agreement(tmp_path: Path) -> None:
+    leads = foreign.small_firm()["leads"].drop(columns=["country"])
+    people = [f"{a} {b}" for a in ("Ann", "Bob", "Eve", "Max") for b in ("Lee", "Roy")]
+    many = [f"{name}{c}" for name in people for c in "abcd"]
+    rows = range(len(leads))
+    leads["Ansprechpartner"] = [people[i % 8] for i in rows]
+    leads["Gestionnaire"] = [people[i % 8] for i in rows]
+    leads["Account Manager"] = [people[i % 8] for i in rows]
+    leads["Godmother"] = [many[i % 32] for i in rows]
+    leads["Mentor"] = [people[i % 8] for i in rows]
+    drafted = init(small(tmp_path, leads=leads))
+    assert {"mentor", "employees"} == set(drafted.agreement.attributes)
+    assert "sales" in reasons(drafted)["account_manager"]
+    assert "names of people" in reasons(drafted)["godmother"]
+    assert not any(name in drafted.text for name in people)
+
+
+# Odd names, and numbers that are not read off sentences
+
+
+def test_a_file_name_like_a_sentence_is_counted(tmp_path: Path) -> None:
+    tables = foreign.small_firm()
+    tables["outcomes"].loc[:2, "lead_id"] = "nobody"
+    tables["export: deals"] = tables.pop("outcomes")
+    drafted = init(foreign.write_tables(tmp_path, tables))
+    assert 0.03 < drafted.agreement.source.max_reject_share < 0.08
+
+
+def test_control_characters_give_valid_toml(tmp_path: Path) -> None:
+    tables = foreign.small_firm()
+    rows = tables["interactions"]
+    rows["kind"] = rows["kind"].replace("call", "sales call\x7f\x01")
+    tables["leads"] = tables["leads"].rename(columns={"country": "coun\x7ftry"})
+    tables["leads"]["un\x7fit"] = "a\x7fb"
+    drafted = init(foreign.write_tables(tmp_path, tables))
+    assert "sales call\x7f\x01" in drafted.agreement.features.deny
+    assert "\x7f" not in drafted.text
+
+
+def test_an_attribute_that_tells_much_is_marked(tmp_path: Path) -> None:
+    tables = foreign.small_firm()
+    won = tables["outcomes"].query("stage == 'customer'")["lead_id"]
+    leads = tables["leads"]
+    is_won = leads["lead_id"].isin(won)
+    swapped = np.arange(len(leads)) % 5 == 0
+    leads["segment"] = (is_won ^ swapped).map({True: "a", False: "b"})
+    drafted = init(small(tmp_path, leads=leads))
+    assert "segment" in drafted.agreement.attributes
+    assert "# PLEASE LOOK: it tells much, of a lead that converted" in drafted.text
+    assert any(s.startswith("PLEASE LOOK: segment") for s in drafted.decisions)
 
 
 # Refusals
@@ -556,3 +700,25 @@ def test_a_model_trained_with_interactions_wants_them_under_any_name(
     as_of = pd.Timestamp("2024-04-15", tz="UTC")
     with pytest.raises(InputError, match="holds no interactions"):
         score(data, trained.bundle, as_of=as_of, out=tmp_path / "scores.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_objection"),
+    [
+        ("Widerspruch Profilbildung", True),
+        ("Opposition au profilage", True),
+        ("objects_to_profiling", True),
+        ("Do not contact", True),
+        ("Marketing emails opted out", False),
+        ("HasOptedOutOfEmail", False),
+        ("Unsubscribed from all email", False),
+        ("Newsletter", False),
+    ],
+)
+def test_an_objection_is_told_from_who_wants_no_mail(
+    name: str, is_objection: bool
+) -> None:
+    from leadscore.draft.meanings import is_consent, wants_no_mail
+
+    assert is_consent(name) == is_objection
+    assert not (is_consent(name) and wants_no_mail(name))

@@ -275,15 +275,15 @@ def test_a_decimal_mark_that_stays_ambiguous_stops_and_asks(values, separator):
         detect_decimal({"x": cells(*values)}, separator=separator, file="f.csv")
 
 
-def test_flags_are_read_in_two_languages():
+def test_flags_are_read_in_four_languages():
     values, bad = parse_flags(
-        cells("TRUE", "oui", "Vrai", "1", "yes", "NON", "0", None)
+        cells("TRUE", "oui", "Ja", "Sí", "1", "NON", "nein", "0", None)
     )
-    assert values.tolist() == [True] * 5 + [False] * 3
+    assert values.tolist() == [True] * 5 + [False] * 4
     assert bad == {}
     values, bad = parse_flags(cells("maybe", None))
     assert values.tolist() == [False, False]
-    assert bad[0].startswith("is not a flag; write one of 0, 1, false")
+    assert bad[0].startswith("is not a flag; write one of 0, 1, falsch, false")
 
 
 INTERACTION = "lead_id,occurred_at,kind,duration_s\n"

@@ -548,6 +548,14 @@ def test_one_log_may_serve_as_interactions_and_outcomes(folder):
     counts = [note for note in tables.notes if note.startswith("log.csv: 4 rows read")]
     assert counts[0].startswith("log.csv: 4 rows read, 3 used, 1 set aside;")
     assert counts[1].startswith("log.csv: 4 rows read, 2 used, 1 no outcome, 1 set")
+    assert tables.rejects["line"].tolist() == [5], "one bad line is one reject"
+
+
+@pytest.mark.parametrize("other", ["interactions", "outcomes"])
+def test_leads_share_no_file(folder, other):
+    toml = f'[source.files]\nleads = "leads.csv"\n{other} = "leads.csv"\n'
+    with pytest.raises(AgreementError, match="only interactions and outcomes"):
+        read(folder, toml)
 
 
 DATED_LEADS = """\

@@ -26,6 +26,7 @@ __all__ = [
     "SCORE_COLUMNS",
     "Column",
     "Contract",
+    "FileCounts",
     "Kind",
     "Tables",
 ]
@@ -150,6 +151,25 @@ SCORE_COLUMNS = (
 
 
 @dataclass(frozen=True)
+class FileCounts:
+    """How many rows of a file were read for a table.
+
+    Parameters
+    ----------
+    file : str
+        Its name.
+    n_read : int
+        Its rows, those set aside included.
+    said : str
+        All its counts, in a sentence.
+    """
+
+    file: str
+    n_read: int
+    said: str
+
+
+@dataclass(frozen=True)
 class Tables:
     """The three tables, typed, with what was set aside and what was assumed.
 
@@ -168,6 +188,8 @@ class Tables:
         What was detected and what was assumed, in sentences.
     digests : dict of str to str
         sha256 of each input file, by file name.
+    counts : tuple of FileCounts
+        One for each reading of a file: leads, interactions, outcomes.
     """
 
     leads: pd.DataFrame
@@ -177,3 +199,4 @@ class Tables:
     rejects: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
+    counts: tuple[FileCounts, ...] = ()

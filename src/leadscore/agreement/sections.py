@@ -126,6 +126,13 @@ class FileNames(Section):
                     "it without a path, like 'contacts.csv'"
                 )
                 raise ValueError(msg)
+        if self.leads is not None and self.leads in (self.interactions, self.outcomes):
+            msg = (
+                f"{self.leads!r} is named as leads and as another table; only "
+                "interactions and outcomes may share a file (results that stand in "
+                "the leads file are named under [source.dated_stages])"
+            )
+            raise ValueError(msg)
         return self
 
 

@@ -16,6 +16,8 @@ from leadscore.draft.hints import Denied
 from leadscore.draft.meanings import (
     is_consent,
     is_consent_inverse,
+    is_harmless,
+    wants_no_mail,
     why_no_attribute,
 )
 from leadscore.draft.profile import ColumnProfile
@@ -28,6 +30,9 @@ __all__ = ["AttributeGuess", "Attributes", "first_attributes", "settle_changes"]
 
 RESERVED = frozenset({*LEADS.names, "as_of", "index"})
 OFTEN = 0.005  # of the leads show two values: it changes
+MANY_NAMES = 12
+_LETTERS = r"[\p{L}'.-]"
+_NAME = rf"^\p{{Lu}}{_LETTERS}+(?:,? \p{{Lu}}{_LETTERS}*){{1,2}}$"
 _REMARKS = word_set(
     "message comment comments commentaire commentaires bemerkung kommentar nachricht "
     "mensaje comentario remarque remarques"
@@ -49,6 +54,8 @@ class AttributeGuess:
         What its values are.
     about_change : str
         What its history shows; nothing where it has none.
+    doubt : str
+        Why it may know too much.
     """
 
     name: str
@@ -57,6 +64,7 @@ class AttributeGuess:
     changes: bool
     said: str
     about_change: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,12 @@ class Attributes:
         denied = sorted([*self.denied, *leaks], key=lambda d: d.name)
         return replace(self, declared=declared, denied=tuple(denied))
 
+    def doubting(self, doubts: list[Denied]) -> Attributes:
+        """Return the same with what is doubtful marked."""
+        why = {doubt.name: doubt.reason for doubt in doubts}
+        declared = tuple(replace(a, doubt=why.get(a.name, "")) for a in self.declared)
+        return replace(self, declared=declared)
+
 
 def first_attributes(roles: Roles) -> Attributes:
     """Return what names and values alone say; every attribute is taken as stable."""
@@ -108,6 +122,12 @@ def first_attributes(roles: Roles) -> Attributes:
             name = f"their_{name}"
         if is_consent(column.name) and column.looks in ("flag", "empty"):
             consent.append(Denied(name, "a lead for whom it is true is never scored"))
+        elif wants_no_mail(column.name) and column.looks in ("flag", "empty"):
+            denied.append(Denied(name, "it says who wants no mail, as of today"))
+            remarks.append(
+                f'Does "{column.name}" forbid to score a lead, or only to write to it? '
+                "Only if it forbids, name it as exclude_when_true under [consent]."
+            )
         elif is_consent_inverse(column.name) and column.looks == "flag":
             remarks.append(
                 f'"{column.name}" seems to say that a lead agrees. Only columns that '
@@ -129,6 +149,8 @@ def _why_not(column: ColumnProfile, dated: dict[str, str]) -> str:
         return f"personal data: {column.personal}"
     if why := why_no_attribute(column.name):
         return why
+    if _names_people(column):
+        return "personal data: values that look like names of people"
     if column.looks == "instant":
         return "a date; nobody says when it was filled in"
     if column.n_distinct == 1 and column.is_full:
@@ -139,6 +161,18 @@ def _why_not(column: ColumnProfile, dated: dict[str, str]) -> str:
     if column.looks == "text" and column.is_full and not is_remark:
         return f"free text: {column.n_distinct:,} different values"
     return ""
+
+
+def _names_people(column: ColumnProfile) -> bool:
+    """Return whether the values look like first and last names, and many of them."""
+    if column.looks not in ("category", "text") or is_harmless(column.name):
+        return False
+    values = pc.unique(column.cells).drop_null()
+    if len(values) < MANY_NAMES:
+        return False
+    return bool(
+        pc.mean(pc.match_substring_regex(values, _NAME).cast("float64")).as_py() > 0.6
+    )
 
 
 def _is_id(column: ColumnProfile) -> bool:

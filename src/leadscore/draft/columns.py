@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from leadscore.draft.meanings import is_about_people
 from leadscore.draft.profile import ColumnProfile, FileProfile
 from leadscore.draft.words import COLUMNS, match, spoken, tokens, word_set
 
@@ -49,9 +50,10 @@ def best_columns(
     wanted = []
     for ours, phrases in COLUMNS[table].items():
         for column in file.columns.values():
-            fit = match(column.name, phrases)
-            if fit and column.looks in _KINDS[ours] and _is_usable(ours, column, file):
-                wanted.append((fit, ours, column))
+            likeness = match(column.name, phrases)
+            is_kind = column.looks in _KINDS[ours]
+            if likeness and is_kind and _is_usable(ours, column, file):
+                wanted.append((likeness, ours, column))
     wanted.sort(key=lambda w: (-w[0], w[1] == "known_at", w[1], spoken(w[2].name)))
     for _, ours, column in wanted:
         used = {guess.column for guess in columns.values()}
@@ -66,7 +68,9 @@ def _is_usable(ours: str, column: ColumnProfile, file: FileProfile) -> bool:
         return not tokens(column.name) & _NOT_SECONDS
     if ours == "account_id":
         # One account a lead says nothing, one for all neither.
-        return column.n_distinct > 1 and column.n_filled > 0.2 * column.n_rows
+        is_telling = column.n_distinct > 1 and column.n_filled > 0.2 * column.n_rows
+        # An "account manager" is nobody's account.
+        return is_telling and not is_about_people(column.name)
     if ours in ("kind", "stage"):
         return column.n_distinct <= 200 and column.n_filled > 0.5 * column.n_rows
     if ours == "occurred_at":
@@ -76,8 +80,8 @@ def _is_usable(ours: str, column: ColumnProfile, file: FileProfile) -> bool:
 
 def named_guess(column: ColumnProfile, ours: str, table: str) -> Guess:
     """Return why a column is taken, sure where its name says it plainly."""
-    fit = match(column.name, COLUMNS[table].get(ours, ()))
-    if fit >= 0.6:
+    likeness = match(column.name, COLUMNS[table].get(ours, ()))
+    if likeness >= 0.6:
         return Guess(column.name, "its name says so", is_sure=True)
     if ours == "lead_id":
         why = f"its {column.n_distinct:,} values are those that the other files name"

@@ -24,12 +24,18 @@ from leadscore.agreement import (
     Source,
 )
 from leadscore.draft.attributes import Attributes, first_attributes, settle_changes
-from leadscore.draft.hints import Denied, leaking_attributes, leaking_kinds
+from leadscore.draft.hints import (
+    Denied,
+    doubtful_attributes,
+    leaking_attributes,
+    leaking_kinds,
+)
 from leadscore.draft.meanings import Earns, is_hand_raise, is_sales_action, points_of
-from leadscore.draft.roles import Roles, stage_counts
+from leadscore.draft.roles import Roles, dated_leads, stage_leads
 from leadscore.draft.source import Writing, find_writing
 from leadscore.draft.stages import Stages, first_stages, settle_stages
 from leadscore.draft.timing import Aims, Timing, guess_aims, guess_timing
+from leadscore.store.find import bears_own_name
 from leadscore.store.header import plain_name
 from leadscore.tables import Tables
 
@@ -72,6 +78,8 @@ class Draft:
         ``max_reject_share`` and why; None where the usual one does.
     data_end : tuple of (str, str) or None
         Given where a few rows lie far in the future, and why.
+    left_out : tuple of Denied
+        Files of the folder that are no tables of ours, by name.
     """
 
     roles: Roles
@@ -85,14 +93,15 @@ class Draft:
     aims: Aims
     budget: tuple[float, str] | None
     data_end: tuple[str, str] | None
+    left_out: tuple[Denied, ...] = ()
 
 
 def first_agreement(roles: Roles) -> First:
     """Return an agreement that reads the tables: names, form, attributes, stages."""
-    writing = find_writing(roles)
     attributes = first_attributes(roles)
-    counts = stage_counts(roles.outcomes) if roles.outcomes else _dated_counts(roles)
-    stages = first_stages(counts)
+    writing = find_writing(roles, [a.column for a in attributes.declared])
+    leads = stage_leads(roles.outcomes) if roles.outcomes else dated_leads(roles)
+    stages = first_stages(leads)
     source = Source.model_validate(
         {
             "separator": writing.separator,
@@ -121,11 +130,8 @@ def first_agreement(roles: Roles) -> First:
 def file_names(roles: Roles) -> dict[str, str]:
     """Return the file of each table that does not bear the table's own name."""
     named = {table: role.file.file for table, role in roles.by_table().items()}
-    own = (".csv", ".csv.gz", ".parquet")
     return {
-        table: file
-        for table, file in named.items()
-        if file not in {f"{table}{form}" for form in own}
+        table: file for table, file in named.items() if not bears_own_name(file, table)
     }
 
 
@@ -144,11 +150,6 @@ def column_names(roles: Roles, attributes: Attributes) -> dict[str, dict[str, st
     }
     mapped["leads"] = mapped["leads"] | renamed
     return {table: names for table, names in mapped.items() if names}
-
-
-def _dated_counts(roles: Roles) -> dict[str, int]:
-    columns = roles.leads.file.columns
-    return {s: columns[name].n_filled for s, name in roles.dated_stages.items()}
 
 
 def _conversion(stages: Stages) -> Conversion:
@@ -175,6 +176,7 @@ def guess(first: First, tables: Tables) -> Draft:
     agreement = first.agreement.model_copy(update={"conversion": _conversion(stages)})
     attributes = settle_changes(first.attributes, tables)
     attributes = attributes.without(leaking_attributes(tables, agreement))
+    attributes = attributes.doubting(doubtful_attributes(tables, agreement))
     outcomes = first.roles.outcomes
     timing = guess_timing(
         tables,
@@ -257,12 +259,7 @@ def _budget(tables: Tables) -> tuple[float, str] | None:
     """Return the share of rows that must be allowed to be set aside, if it is large."""
     if tables.rejects.empty:
         return None
-    sizes = {
-        file: int(count)
-        for note in tables.notes
-        if " rows read, " in note
-        for file, count in [_read_count(note)]
-    }
+    sizes = {counts.file: counts.n_read for counts in tables.counts}
     counts = tables.rejects["file"].value_counts()
     shares = {f: n / max(sizes.get(f, n), 1) for f, n in counts.items()}
     worst = max(shares, key=lambda f: (shares[f], f))
@@ -275,8 +272,3 @@ def _budget(tables: Tables) -> tuple[float, str] | None:
         f"{counts[worst]:,} rows of {worst} ({shares[worst]:.1%}) cannot be used, "
         f"mostly: {reason}"
     )
-
-
-def _read_count(note: str) -> tuple[str, int]:
-    file, rest = note.split(": ", 1)
-    return file, int(rest.split(" ", 1)[0].replace(",", ""))

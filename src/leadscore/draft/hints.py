@@ -16,18 +16,25 @@ from sklearn.metrics import roc_auc_score
 from leadscore.agreement import Agreement
 from leadscore.tables import Tables
 
-__all__ = ["Denied", "converted_at", "leaking_attributes", "leaking_kinds"]
+__all__ = [
+    "Denied",
+    "converted_at",
+    "doubtful_attributes",
+    "leaking_attributes",
+    "leaking_kinds",
+]
 
 MIN_LEADS = 20
 TELLS_BY_PRESENCE = 0.8  # difference of the filled shares
 DECIDES = 0.85  # AUC of one attribute alone
+TELLS_MUCH = 0.75  # AUC: rare for what is known when a lead comes to be
 SAME_MOMENT = pd.Timedelta(minutes=1)
 MOSTLY = 0.8  # of the events of a kind
 
 
 @dataclass(frozen=True)
 class Denied:
-    """A kind or an attribute that should be no feature, and why."""
+    """A kind, an attribute or a file that should not be used, and why."""
 
     name: str
     reason: str
@@ -45,12 +52,7 @@ def leaking_attributes(tables: Tables, agreement: Agreement) -> list[Denied]:
     Looked at is the first row of each lead: what was known when it came to be. An
     attribute that is written only later, in a row with its own known_at, is no leak.
     """
-    first = tables.leads.sort_values(["lead_id", "known_at"]).drop_duplicates("lead_id")
-    converted = (
-        first["lead_id"]
-        .isin(converted_at(tables, agreement.conversion.stage).index)
-        .to_numpy()
-    )
+    first, converted = _first_rows(tables, agreement)
     if min(converted.sum(), (~converted).sum()) < MIN_LEADS:
         return []
     found = []
@@ -61,6 +63,33 @@ def leaking_attributes(tables: Tables, agreement: Agreement) -> list[Denied]:
         if why:
             found.append(Denied(name, why))
     return found
+
+
+def doubtful_attributes(tables: Tables, agreement: Agreement) -> list[Denied]:
+    """Return the attributes that tell much, and still less than `leaking_attributes`.
+
+    They may be what a firm knows best, or what somebody filled in afterwards.
+    """
+    first, converted = _first_rows(tables, agreement)
+    if min(converted.sum(), (~converted).sum()) < MIN_LEADS:
+        return []
+    found = []
+    for name, attribute in sorted(agreement.attributes.items()):
+        if attribute.kind not in ("category", "number"):
+            continue
+        area = _area(first[name], converted)
+        if TELLS_MUCH <= area < DECIDES:
+            found.append(Denied(name, _picks(area)))
+    return found
+
+
+def _first_rows(
+    tables: Tables, agreement: Agreement
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the first row of each lead, and whether the lead converted."""
+    first = tables.leads.sort_values(["lead_id", "known_at"]).drop_duplicates("lead_id")
+    ids = converted_at(tables, agreement.conversion.stage).index
+    return first, first["lead_id"].isin(ids).to_numpy()
 
 
 def _why_presence(values: pd.Series, converted: np.ndarray) -> str:
@@ -75,14 +104,21 @@ def _why_presence(values: pd.Series, converted: np.ndarray) -> str:
 
 
 def _why_value(values: pd.Series, converted: np.ndarray) -> str:
-    told = _ranks(values, converted)
-    area = float(roc_auc_score(converted, told))
-    area = max(area, 1 - area)
+    area = _area(values, converted)
     if area < DECIDES:
         return ""
+    return f"almost alone it decides who converted: {_picks(area)}"
+
+
+def _area(values: pd.Series, converted: np.ndarray) -> float:
+    area = float(roc_auc_score(converted, _ranks(values, converted)))
+    return max(area, 1 - area)
+
+
+def _picks(area: float) -> str:
     return (
-        "almost alone it decides who converted: of a lead that did and one that did "
-        f"not, it picks the right one in {area:.0%} of the cases"
+        "of a lead that converted and one that did not, it picks the right one in "
+        f"{area:.0%} of the cases"
     )
 
 

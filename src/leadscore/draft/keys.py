@@ -1,7 +1,7 @@
 """Which column of which file names the leads: a key that the other files point to.
 
 Goes in: profiles of the files. Comes out: every way in which a file could be the leads,
-with a score: what names say, whether the key is unique or its date of creation is, and
+with a weight: what names say, whether the key is unique or its date of creation is, and
 which other files name the same ids.
 """
 
@@ -38,7 +38,7 @@ class Key:
         The date that a lead has once.
     links : dict of str to str
         The id column of each other file that names these leads, by file.
-    score : float
+    weight : float
         The higher the likelier.
     """
 
@@ -46,7 +46,7 @@ class Key:
     column: ColumnProfile
     created: ColumnProfile
     links: dict[str, str]
-    score: float
+    weight: float
 
 
 def find_keys(file: FileProfile, files: list[FileProfile]) -> list[Key]:
@@ -68,10 +68,10 @@ def find_keys(file: FileProfile, files: list[FileProfile]) -> list[Key]:
             if other is not file and (link := _link(other, column)) is not None
         }
         by_name = file_named(file.file)
-        score = 3 * named + is_unique + 2 * len(links) + match(created.name, _CREATED)
-        score += 3 * by_name["leads"]
-        score -= 2 * max(by_name["interactions"], by_name["outcomes"])
-        found.append(Key(file, column, created, links, score))
+        weight = 3 * named + is_unique + 2 * len(links) + match(created.name, _CREATED)
+        weight += 3 * by_name["leads"]
+        weight -= 2 * max(by_name["interactions"], by_name["outcomes"])
+        found.append(Key(file, column, created, links, weight))
     return found
 
 

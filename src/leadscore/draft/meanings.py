@@ -11,6 +11,7 @@ from typing import NamedTuple
 from leadscore.draft.words import (
     CONSENT,
     CONSENT_INVERSE,
+    NO_MAIL,
     match,
     spoken,
     tokens,
@@ -20,12 +21,15 @@ from leadscore.draft.words import (
 __all__ = [
     "Earns",
     "ending_of",
+    "is_about_people",
     "is_consent",
     "is_consent_inverse",
     "is_hand_raise",
+    "is_harmless",
     "is_recycled",
     "is_sales_action",
     "points_of",
+    "wants_no_mail",
     "why_no_attribute",
     "win_rank",
 ]
@@ -191,6 +195,12 @@ def win_rank(stage: str) -> int:
     return 3 * bool(words & _WON) or 2 * bool(words & _OPENED) or bool(words & _WEAK)
 
 
+_CHANNELS = word_set(
+    "email emails mail mails mailing newsletter courriel courriels correo sms fax call "
+    "calls phone anruf telefon appel"
+)
+
+
 def ending_of(stage: str) -> str:
     """Return ``lost``, ``disqualified``, or nothing."""
     words, plain = tokens(stage), spoken(stage)
@@ -205,8 +215,14 @@ def is_recycled(stage: str) -> bool:
 
 
 def is_consent(name: str) -> bool:
-    """Return whether a column says that a lead objects."""
-    return match(name, CONSENT) > 0
+    """Return whether a column says that a lead objects to being scored."""
+    return match(name, CONSENT) > 0 and not wants_no_mail(name)
+
+
+def wants_no_mail(name: str) -> bool:
+    """Return whether a column says that a lead wants no mail, or no call."""
+    is_opt_out = match(name, CONSENT) > 0 and bool(tokens(name) & _CHANNELS)
+    return is_opt_out or match(name, NO_MAIL) > 0
 
 
 def is_consent_inverse(name: str) -> bool:
@@ -214,6 +230,25 @@ def is_consent_inverse(name: str) -> bool:
     return not is_consent(name) and match(name, CONSENT_INVERSE) > 0
 
 
+def is_harmless(name: str) -> bool:
+    """Return whether a column's values can be shown: they are no names of people."""
+    return bool(tokens(name) & _HARMLESS) and not is_about_people(name)
+
+
+def is_about_people(name: str) -> bool:
+    """Return whether a column holds personal data, or who of sales is in charge."""
+    words = tokens(name)
+    return any(words & signs and not words & excuses for _, signs, excuses in _PEOPLE)
+
+
+_HARMLESS = word_set(
+    "industry industrie secteur sector branche sektor function fonction funktion "
+    "funcion seniority hierarchique source origine quelle origen herkunft country "
+    "pays land pais region region canton kanton bundesland provincia departement "
+    "campaign campagne kampagne channel canal kanal size taille groesse grosse tamano "
+    "employees employes effectif mitarbeiter empleados language langue sprache idioma "
+    "segment product produit produkt producto currency devise type plan title titre"
+)
 _FIRMS = word_set(
     "company account societe entreprise firma empresa organisation organization "
     "unternehmen compte"
@@ -242,9 +277,11 @@ _NO_ATTRIBUTE: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
         word_set(
             "owner proprietaire besitzer propietario commercial vendeur vendor rep "
             "assigned assignee assigne attribue zustandig responsable bearbeiter "
-            "salesperson"
+            "salesperson ansprechpartner gestionnaire betreuer kundenbetreuer vendedor "
+            "vendedora comercial asesor gestor encargado verkaufer sachbearbeiter "
+            "conseiller interlocuteur manager executive sdr bdr closer setter"
         ),
-        frozenset(),
+        word_set("title job function fonction level niveau seniority source"),
     ),
     (
         "the outcome in disguise: where the lead stands today",
@@ -275,6 +312,9 @@ _NO_ATTRIBUTE: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
         word_set("name"),
     ),
 )
+
+
+_PEOPLE = _NO_ATTRIBUTE[:2]
 
 
 def why_no_attribute(name: str) -> str:

@@ -5,6 +5,7 @@ Goes in: profiles, and the roles as far as they could be told. Comes out: senten
 
 from __future__ import annotations
 
+from leadscore.draft.meanings import is_about_people
 from leadscore.draft.profile import FileProfile
 from leadscore.draft.roles import Roles
 from leadscore.draft.words import COLUMNS, match
@@ -29,7 +30,8 @@ def _found(file: FileProfile) -> str:
         for c in columns
         if c.is_key_like and c.n_distinct == c.n_filled and c.looks != "instant"
     ]
-    odd = [c for c in columns if c.is_odd_date]
+    # A birthday is a date that nobody needs: its values are not shown.
+    odd = [c for c in columns if c.is_odd_date and not is_about_people(c.name)]
     said = (
         f"{file.file}: {file.raw.n_rows:,} rows, {len(columns)} columns, "
         f"{_listed('date', dates)}, {_listed('id', keys)}"

@@ -156,10 +156,10 @@ def _date_order(values: Any) -> str | None:
             order: parse_instants(values, zone=_UTC, where="", order=order)
             for order in ("dmy", "mdy")
         }
-        fits = [
+        readable = [
             o for o, r in readings.items() if len(r.bad) <= (1 - MOST) * len(values)
         ]
-        return "unclear" if len(fits) == 2 else (fits[0] if fits else None)
+        return "unclear" if len(readable) == 2 else next(iter(readable), None)
     if len(found.bad) > (1 - MOST) * len(values):
         return None
     return found.order or "ymd"

@@ -10,11 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadscore.draft.columns import Guess, best_columns, named_guess
 from leadscore.draft.keys import Key, file_named, find_keys
-from leadscore.draft.meanings import ending_of, is_sales_action, points_of, win_rank
+from leadscore.draft.meanings import (
+    ending_of,
+    is_about_people,
+    is_sales_action,
+    points_of,
+    win_rank,
+)
 from leadscore.draft.profile import FileProfile
 from leadscore.draft.words import (
     COLUMNS,
@@ -23,7 +30,7 @@ from leadscore.draft.words import (
     spoken,
 )
 
-__all__ = ["Roles", "TableRole", "find_roles", "stage_counts"]
+__all__ = ["Roles", "TableRole", "dated_leads", "find_roles", "stage_leads"]
 
 MANY = 3.0  # rows a lead: a log rather than results
 
@@ -97,7 +104,7 @@ def find_roles(files: list[FileProfile]) -> Roles | None:
     keys = [key for file in files for key in find_keys(file, files)]
     if not keys:
         return None
-    best = max(keys, key=lambda k: (k.score, k.file.file, spoken(k.column.name)))
+    best = max(keys, key=lambda k: (k.weight, k.file.file, spoken(k.column.name)))
     linked = [f for f in files if f.file in best.links]
     outcomes, interactions = _share_out(linked, best)
     leads = _leads(best, files)
@@ -163,6 +170,7 @@ def _words_column(file: FileProfile) -> str | None:
         if c.n_filled
         and c.is_full
         and (c.looks == "category" or (c.n_distinct == 1 and c.looks == "text"))
+        and (match(c.name, phrases) or not (c.personal or is_about_people(c.name)))
     ]
     ranked = sorted(
         candidates, key=lambda c: (-match(c.name, phrases), c.n_distinct, c.name)
@@ -251,19 +259,31 @@ def _dated_of(file: FileProfile) -> dict[str, str]:
     """Return the columns that say when a lead reached a stage, by stage."""
     found = {}
     for stage, phrases in _DATED.items():
-        fits = [
+        matching = [
             (match(c.name, phrases), c.name)
             for c in file.instants()
             if match(c.name, phrases) and c.n_filled < c.n_rows
         ]
-        if fits:
-            found[stage] = max(fits)[1]
+        if matching:
+            found[stage] = max(matching)[1]
     return found
 
 
-def stage_counts(role: TableRole) -> dict[str, int]:
-    """Return in how many rows each stage stands, the most common first."""
-    column = role.file.columns[role.columns["stage"].column]
-    counted = pc.value_counts(column.cells.drop_null()).to_pylist()
-    pairs = sorted(counted, key=lambda c: (-c["counts"], c["values"]))
-    return {str(c["values"]): int(c["counts"]) for c in pairs}
+def stage_leads(role: TableRole) -> dict[str, frozenset[str]]:
+    """Return the leads that stand beside each stage."""
+    names = role.columns
+    stages = role.file.columns[names["stage"].column].cells
+    leads = role.file.columns[names["lead_id"].column].cells
+    pairs = pa.table({"stage": stages, "lead": leads}).drop_null()
+    grouped = pairs.group_by("stage").aggregate([("lead", "distinct")]).to_pylist()
+    return {row["stage"]: frozenset(row["lead_distinct"]) for row in grouped}
+
+
+def dated_leads(roles: Roles) -> dict[str, frozenset[str]]:
+    """Return the leads that have a date of each stage."""
+    columns = roles.leads.file.columns
+    key = columns[roles.leads.columns["lead_id"].column].cells
+    return {
+        stage: frozenset(key.filter(columns[name].cells.is_valid()).to_pylist())
+        for stage, name in roles.dated_stages.items()
+    }

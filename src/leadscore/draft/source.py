@@ -6,6 +6,7 @@ Goes in: profiles of the files and which of their columns are used. Comes out:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leadscore.draft.profile import ColumnProfile
@@ -28,11 +29,23 @@ class Writing:
     unclear: str
 
 
-def find_writing(roles: Roles) -> Writing:
-    """Return how the files are written."""
+def find_writing(roles: Roles, attributes: Iterable[str]) -> Writing:
+    """Return how the files are written.
+
+    Only columns that are used say so: what nobody reads, such as a birthday, neither
+    decides nor is shown.
+
+    Parameters
+    ----------
+    roles : Roles
+    attributes : iterable of str
+        Columns of leads that are attributes.
+    """
     used = [r for r in (roles.leads, roles.interactions, roles.outcomes) if r]
     files = {role.file.file: role.file for role in used}
-    columns = [c for file in files.values() for c in file.columns.values()]
+    leads = {*attributes, *roles.dated_stages.values()}
+    columns = [roles.leads.file.columns[name] for name in sorted(leads)]
+    columns += [r.file.columns[g.column] for r in used for g in r.columns.values()]
     separators = {f.raw.separator for f in files.values() if f.raw.separator}
     encodings = {f.raw.encoding for f in files.values() if f.raw.encoding}
     decimals = {c.decimal for c in columns if c.decimal}

@@ -1,13 +1,13 @@
 """Which stage is the conversion, and which end a lead or give it a second chance.
 
-Goes in: the stages of the outcomes, as words with counts, and the tables once they are
+Goes in: the stages of the outcomes with the leads of each, and the tables once they are
 read. Comes out: `Stages`. Names speak first; the data takes a word back that it belies:
 a stage after which leads still convert is no end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ from leadscore.tables import Tables
 __all__ = ["Stages", "first_stages", "settle_stages"]
 
 ENOUGH_WON = 300  # leads; fewer, and the stage before is learned better
+MOST = 0.5  # of the won leads passed the stage before: the rows are a history
 STILL_CONVERT = 0.5  # of the overall share: then a stage is no end
 
 
@@ -31,6 +32,8 @@ class Stages:
     because : str
     is_named : bool
         Whether a word says that this is success.
+    is_current : bool
+        Whether the rows seem to hold where each deal stands today, not its history.
     lost, disqualified, recycled : tuple of str
     taken_back : tuple of str
         Sentences on stages whose name says end and whose leads go on.
@@ -43,28 +46,24 @@ class Stages:
     disqualified: tuple[str, ...]
     recycled: tuple[str, ...]
     taken_back: tuple[str, ...] = ()
+    is_current: bool = False
 
 
-def first_stages(counts: dict[str, int]) -> Stages:
+def first_stages(leads: dict[str, frozenset[str]]) -> Stages:
     """Return the stages by their words alone; counts decide between equals.
 
     Parameters
     ----------
-    counts : dict of str to int
-        Rows (or leads) by stage; not empty.
+    leads : dict of str to frozenset of str
+        The leads of each stage; not empty.
     """
-    ranked = sorted(counts, key=lambda s: (-win_rank(s), -counts[s], s))
-    stage, rest = ranked[0], ranked[1:]
-    because = f"of {len(counts)} stages its name speaks most of success"
-    opened = [s for s in rest if win_rank(s) == 2]
-    if win_rank(stage) == 3 and opened and counts[stage] < ENOUGH_WON:
-        before = max(opened, key=lambda s: (counts[s], s))
-        if counts[before] > counts[stage]:
-            because = (
-                f"{counts[before]:,} leads reached it, and only {counts[stage]:,} "
-                f'"{stage}": the more there are, the better it is learned'
-            )
-            stage = before
+    counts = {stage: len(ids) for stage, ids in leads.items()}
+    stage = min(counts, key=lambda s: (-win_rank(s), -counts[s], s))
+    before = _stage_before(stage, leads)
+    is_current = before is not None and not _is_history(leads, stage, before)
+    if before is not None:
+        because = _why_before(leads, stage, before)
+        stage = stage if is_current else before
     elif win_rank(stage):
         because = f"{counts[stage]:,} leads reached it, and its name speaks of success"
     else:
@@ -77,6 +76,42 @@ def first_stages(counts: dict[str, int]) -> Stages:
         lost=tuple(s for s in others if ending_of(s) == "lost"),
         disqualified=tuple(s for s in others if ending_of(s) == "disqualified"),
         recycled=tuple(s for s in others if is_recycled(s)),
+        is_current=is_current,
+    )
+
+
+def _stage_before(won: str, leads: dict[str, frozenset[str]]) -> str | None:
+    """Return the open stage from which more could be learned, where few are won."""
+    if win_rank(won) != 3 or len(leads[won]) >= ENOUGH_WON:
+        return None
+    opened = [s for s in leads if win_rank(s) == 2]
+    before = max(opened, key=lambda s: (len(leads[s]), s), default=None)
+    if before is None or not _is_history(leads, won, before):
+        return before
+    return before if len(leads[before]) > len(leads[won]) else None
+
+
+def _is_history(leads: dict[str, frozenset[str]], won: str, before: str) -> bool:
+    """Return whether won leads kept the row of the stage before.
+
+    Else each deal has one row, with where it stands today: to predict the stage before
+    would call every won lead one that did not convert.
+    """
+    return len(leads[won] & leads[before]) > MOST * len(leads[won])
+
+
+def _why_before(leads: dict[str, frozenset[str]], won: str, before: str) -> str:
+    n_won, n_before = len(leads[won]), len(leads[before])
+    if _is_history(leads, won, before):
+        return (
+            f'{n_before:,} leads reached it, and only {n_won:,} "{won}": the more '
+            "there are, the better it is learned"
+        )
+    return (
+        f"{n_won:,} leads reached it, and its name speaks of success; only "
+        f'{len(leads[won] & leads[before]):,} of them have a row of "{before}", too, '
+        "so the rows seem to say where each deal stands today: check that the date "
+        "beside it is when the deal was won"
     )
 
 
@@ -108,14 +143,11 @@ def settle_stages(stages: Stages, tables: Tables) -> Stages:
                 )
             else:
                 kept[role] += (stage,)
-    return Stages(
-        stages.conversion,
-        stages.because,
-        stages.is_named,
-        kept["lost"],
-        kept["disqualified"],
-        stages.recycled,
-        tuple(sentences),
+    return replace(
+        stages,
+        lost=kept["lost"],
+        disqualified=kept["disqualified"],
+        taken_back=tuple(sentences),
     )
 
 

@@ -90,14 +90,14 @@ def guess_timing(tables: Tables, stage: str, *, has_known_at: bool) -> Timing:
         return _nothing(lag, lag_because, longest)
     is_quick = float(np.median(days)) <= QUICK_DAYS
     wanted = float(np.quantile(days, 0.9 if is_quick else 0.5))
-    fitting = [h for h in HORIZONS if h >= wanted] or [HORIZONS[-1]]
-    horizon = min(fitting[0], longest[-1])
+    long_enough = [h for h in HORIZONS if h >= wanted] or [HORIZONS[-1]]
+    horizon = min(long_enough[0], longest[-1])
     inside = float((days <= horizon).mean())
     because = f"{inside:.0%} of the conversions come within {horizon} days of creation"
-    if horizon < fitting[0]:
+    if horizon < long_enough[0]:
         because += (
-            f"; {fitting[0]} would hold more, but the data spans {span:.0f} days and "
-            "at least three horizons must fit"
+            f"; {long_enough[0]} would hold more, but the data spans {span:.0f} days "
+            "and at least three horizons must fit"
         )
     ages = _ages(days) if is_quick else ()
     every = 14 if horizon >= 60 else 7
@@ -162,9 +162,11 @@ def _max_age(
         age = max(30, 2 * horizon)
         return age, "twice the horizon"
     nearly_all = float(np.quantile(days, 0.8))
-    fitting = [a for a in MAX_AGES if a >= max(nearly_all, horizon)] or [MAX_AGES[-1]]
-    inside = float((days <= fitting[0]).mean())
-    return fitting[0], f"{inside:.0%} of the conversions come before that age"
+    long_enough = [a for a in MAX_AGES if a >= max(nearly_all, horizon)] or [
+        MAX_AGES[-1]
+    ]
+    inside = float((days <= long_enough[0]).mean())
+    return long_enough[0], f"{inside:.0%} of the conversions come before that age"
 
 
 def guess_aims(tables: Tables, agreement: Agreement) -> Aims:

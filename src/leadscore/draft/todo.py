@@ -40,7 +40,13 @@ def decisions_of(draft: Draft, tables: Tables) -> tuple[str, ...]:
     if draft.writing.unclear:
         order = "day" if draft.writing.date_order == "dmy" else "month"
         said.append(f"Are dates {order} first? {draft.writing.unclear}.")
-    if not stages.is_named:
+    if stages.is_current:
+        said.append(
+            f"Does each deal stand in one row, with its stage of today? Then only "
+            f'"{stages.conversion}" can be predicted, and the date beside it must be '
+            "when it was reached, not when the deal was opened."
+        )
+    elif not stages.is_named:
         said.append(f'Is "{stages.conversion}" what success is? No name says so.')
     else:
         said.append(f'Is "{stages.conversion}" what you want to predict?')
@@ -51,11 +57,22 @@ def decisions_of(draft: Draft, tables: Tables) -> tuple[str, ...]:
             "Were these known when the lead was created, and never changed since? "
             f"{', '.join(assumed)}. Take out what sales filled in later."
         )
+    doubtful = [a.name for a in draft.attributes.declared if a.doubt]
+    if doubtful:
+        said.append(
+            f"PLEASE LOOK: {', '.join(doubtful)} almost tells who converted. Was it "
+            "known when the lead came to be? If not, take it out of [attributes]."
+        )
     if draft.denied_kinds:
         names = ", ".join(d.name for d in draft.denied_kinds)
         said.append(
             f"Are these what sales does, or results? They never count: {names}."
         )
-    said.append("Whom do you sell to? Without personas nobody has a fit.")
+    said += [
+        f"Does {consent.name} mean that a lead objects to being scored? Those for whom "
+        "it is true leave training and every list."
+        for consent in draft.attributes.consent
+    ]
+    said.append("Whom do you sell to? Without personas nobody has a persona fit.")
     said += draft.attributes.remarks
     return tuple(said)

@@ -17,6 +17,7 @@ __all__ = [
     "comment",
     "guessed",
     "number",
+    "printable",
     "quoted",
 ]
 
@@ -26,13 +27,18 @@ WIDTH = 88
 def comment(text: str) -> list[str]:
     """Return a comment, wrapped."""
     return textwrap.wrap(
-        text,
+        printable(text),
         WIDTH,
         initial_indent="# ",
         subsequent_indent="# ",
         break_on_hyphens=False,
         break_long_words=False,
     )
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters, which no comment may hold."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
 
 
 def guessed(what: str, because: str) -> list[str]:
@@ -42,7 +48,8 @@ def guessed(what: str, because: str) -> list[str]:
 
 def quoted(value: str) -> str:
     """Return a TOML string."""
-    return json.dumps(value, ensure_ascii=False)
+    # JSON lets DEL stand as it is, TOML does not.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def bare_key(name: str) -> str:

@@ -244,12 +244,18 @@ COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 CONSENT = phrase_list(
-    "unsubscribed opt_out optout opted_out do_not_contact do_not_email do_not_mail "
-    "do_not_call do_not_track do_not_profile objects objects_to_profiling objection "
-    "opposition oppose s_oppose opposition_au_profilage refuse_le_profilage desabonne "
-    "desabonnement desinscrit desinscription ne_pas_contacter widerspruch abgemeldet "
-    "abbestellt werbesperre nicht_kontaktieren baja no_contactar oposicion "
-    "dado_de_baja unsubscribed_from_all_email has_opted_out_of_email email_opt_out"
+    "opt_out optout opted_out do_not_contact do_not_track do_not_profile objects "
+    "objects_to_profiling objection opposition oppose s_oppose opposition_au_profilage "
+    "refuse_le_profilage ne_pas_contacter widerspruch werbesperre nicht_kontaktieren "
+    "no_contactar oposicion"
+)
+
+# They want no mail, or no call. That is no objection to being scored.
+NO_MAIL = phrase_list(
+    "unsubscribed do_not_email do_not_mail do_not_call desabonne desabonnement "
+    "desinscrit desinscription abgemeldet abbestellt baja dado_de_baja "
+    "unsubscribed_from_all_email has_opted_out_of_email hasoptedoutofemail "
+    "hasoptedoutoffax donotcall email_opt_out emails_opted_out email_optout"
 )
 
 CONSENT_INVERSE = phrase_list(

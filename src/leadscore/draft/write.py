@@ -11,7 +11,7 @@ import textwrap
 from leadscore.draft.attributes import AttributeGuess
 from leadscore.draft.guess import Draft
 from leadscore.draft.hints import Denied
-from leadscore.draft.meanings import Earns
+from leadscore.draft.meanings import Earns, is_harmless
 from leadscore.draft.toml import (
     WIDTH,
     array,
@@ -19,6 +19,7 @@ from leadscore.draft.toml import (
     comment,
     guessed,
     number,
+    printable,
     quoted,
 )
 from leadscore.draft.write_source import column_sections, source_section
@@ -65,7 +66,8 @@ def _top() -> list[str]:
 
 def _conversion(draft: Draft) -> list[str]:
     stages, timing = draft.stages, draft.timing
-    loud = "" if stages.is_named else "PLEASE LOOK: "
+    is_clear = stages.is_named and not stages.is_current
+    loud = "" if is_clear else "PLEASE LOOK: "
     return [
         *comment("What we predict, and how far ahead."),
         "[conversion]",
@@ -140,6 +142,11 @@ def _attribute(attribute: AttributeGuess) -> list[str]:
     if attribute.about_change:
         what = "its value changes" if attribute.changes else "its value stays"
         said = [*said, *guessed(what, attribute.about_change)]
+    if attribute.doubt:
+        said += comment(
+            f"PLEASE LOOK: it tells much, {attribute.doubt}. If it is filled in after "
+            "a lead came to be, take it out and put it on the deny-list."
+        )
     return [
         *said,
         f"kind = {quoted(attribute.kind)}",
@@ -166,11 +173,11 @@ def _personas(draft: Draft) -> list[str]:
         "Whom do you sell to? Nobody can guess that. Take the # away and say it; until "
         "then nobody has a fit, and no label asks for one."
     )
-    category = next(
-        (a for a in draft.attributes.declared if a.kind == "category"), None
-    )
-    name = category.name if category else "country"
-    values = _common(draft, category.column) if category else ["FR", "BE"]
+    # Only values that cannot be names of people are copied into the agreement.
+    declared = [a for a in draft.attributes.declared if a.kind == "category"]
+    harmless = next((a for a in declared if is_harmless(a.column)), None)
+    name = harmless.name if harmless else "country"
+    values = _common(draft, harmless.column) if harmless else ["FR", "BE"]
     return [
         *lines,
         "# [[personas]]",
@@ -233,10 +240,10 @@ def _features(draft: Draft) -> list[str]:
 
 def _denied(denied: Denied) -> str:
     item = f"    {quoted(denied.name)},"
-    line = f"{item} # {denied.reason}"
+    line = f"{item} # {printable(denied.reason)}"
     if len(line) <= WIDTH:
         return line
-    reason = textwrap.wrap(denied.reason, WIDTH - 6)
+    reason = textwrap.wrap(printable(denied.reason), WIDTH - 6)
     return "\n".join([*(f"    # {part}" for part in reason), item])
 
 

@@ -42,7 +42,7 @@ def source_section(draft: Draft) -> list[str]:
 def column_sections(draft: Draft) -> list[str]:
     """Return which file is which table, and their names by ours."""
     roles = draft.roles
-    lines = _files(roles)
+    lines = [*_left_out(draft), *_files(roles)]
     mapped = column_names(roles, draft.attributes)
     for table, role in roles.by_table().items():
         unsure = [g for g in role.columns.values() if not g.is_sure]
@@ -95,3 +95,10 @@ def _files(roles: Roles) -> list[str]:
         unused = ", ".join(roles.unused)
         lines += ["", *comment(f"Not used, not about these leads: {unused}.")]
     return lines
+
+
+def _left_out(draft: Draft) -> list[str]:
+    """Return which files of the folder were passed over, and why."""
+    said = [f"PLEASE LOOK: {d.name} was left out: {d.reason}" for d in draft.left_out]
+    lines = [line for sentence in said for line in comment(sentence)]
+    return ["", *lines] if lines else []

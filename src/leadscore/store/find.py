@@ -1,8 +1,8 @@
-"""Which file of a data folder holds which table.
+"""Which file of a data folder holds which table, and what files may be called.
 
 Goes in: the folder and the names that the agreement gives. Comes out: a path by table.
 A table that the agreement does not name is looked for under its own name, as ``.csv``,
-``.csv.gz`` or ``.parquet``.
+``.csv.gz`` or ``.parquet``; the case of letters does not matter.
 """
 
 from __future__ import annotations
@@ -14,9 +14,31 @@ from leadscore.agreement import Source
 from leadscore.errors import DataError, InputError
 from leadscore.tables import INTERACTIONS, LEADS, OUTCOMES
 
-__all__ = ["find_files", "has_interactions"]
+__all__ = [
+    "bears_own_name",
+    "can_hold_table",
+    "find_files",
+    "has_interactions",
+    "is_parquet",
+]
 
 _FORMS = (".csv", ".csv.gz", ".parquet")
+_NAMED_FORMS = (*_FORMS, ".tsv", ".txt")  # read where the agreement names the file
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file is read as Parquet, by its name."""
+    return path.name.lower().endswith(".parquet")
+
+
+def can_hold_table(file: str) -> bool:
+    """Return whether a file may hold a table, by its name."""
+    return file.lower().endswith(_NAMED_FORMS) and not file.startswith(".")
+
+
+def bears_own_name(file: str, table: str) -> bool:
+    """Return whether a file is found as a table without being named."""
+    return file.lower() in {f"{table}{form}" for form in _FORMS}
 
 
 def find_files(folder: Path, source: Source) -> dict[str, Path]:
@@ -61,8 +83,7 @@ def has_interactions(files: Iterable[str], source: Source) -> bool:
     named = source.files.interactions
     if named is not None:
         return named in files
-    own = {f"{INTERACTIONS.name}{form}" for form in _FORMS}
-    return not own.isdisjoint(files)
+    return any(bears_own_name(file, INTERACTIONS.name) for file in files)
 
 
 def _named(folder: Path, table: str, name: str) -> Path:
@@ -77,7 +98,11 @@ def _named(folder: Path, table: str, name: str) -> Path:
 
 
 def _own(folder: Path, table: str) -> Path | None:
-    there = [p for form in _FORMS if (p := folder / f"{table}{form}").is_file()]
+    there = sorted(
+        path
+        for path in folder.iterdir()
+        if bears_own_name(path.name, table) and path.is_file()
+    )
     if len(there) > 1:
         names = " and ".join(path.name for path in there)
         msg = f"{folder} holds {table} twice: {names}. Keep one of them."

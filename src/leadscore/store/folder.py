@@ -24,7 +24,7 @@ from leadscore.store.dated import (
     dated_contract,
     read_dated_stage,
 )
-from leadscore.store.find import find_files
+from leadscore.store.find import find_files, is_parquet
 from leadscore.store.instants import parse_instants
 from leadscore.store.loaded import FACT_END, Loaded
 from leadscore.store.parquet import read_parquet
@@ -43,6 +43,7 @@ from leadscore.tables import (
     OUTCOMES,
     Column,
     Contract,
+    FileCounts,
     Kind,
     Tables,
 )
@@ -144,6 +145,7 @@ def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
         rejects=rejects_table(reading.rejects),
         notes=tuple(reading.notes),
         digests=reading.digests,
+        counts=tuple(reading.counts),
     )
 
 
@@ -155,6 +157,7 @@ class _Reading:
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
+    counts: list[FileCounts] = field(default_factory=list)
 
 
 def _leads(path: Path, reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
@@ -184,10 +187,14 @@ def _outcomes(
     parts = []
     if OUTCOMES.name in files:
         outcomes = _load(files[OUTCOMES.name], OUTCOMES, reading)
-        if files.get(INTERACTIONS.name) == files[OUTCOMES.name]:
+        is_shared = files.get(INTERACTIONS.name) == files[OUTCOMES.name]
+        if is_shared:
             _keep_stages(outcomes, reading.agreement)
         relate_outcomes(outcomes, leads)
+        n_earlier = len(reading.rejects)
         parts.append(_finish(outcomes, reading, _order(OUTCOMES)))
+        if is_shared:
+            _count_lines_once(reading, n_earlier)
     for stage, column in reading.agreement.source.dated_stages.items():
         dated = _dated(files[LEADS.name], stage, column, reading)
         relate_outcomes(dated, leads)
@@ -195,6 +202,14 @@ def _outcomes(
         parts.append(_finish(dated, reading, _order(OUTCOMES))[list(OUTCOMES.names)])
     together = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     return together.sort_values(_order(OUTCOMES), ignore_index=True)
+
+
+def _count_lines_once(reading: _Reading, n_earlier: int) -> None:
+    """Drop the later rejects of lines of a shared log that are rejects already."""
+    earlier = reading.rejects[:n_earlier]
+    lines = {(reject.file, reject.line) for reject in earlier}
+    later = [r for r in reading.rejects[n_earlier:] if (r.file, r.line) not in lines]
+    reading.rejects = [*earlier, *later]
 
 
 def _keep_stages(outcomes: Loaded, agreement: Agreement) -> None:
@@ -245,7 +260,7 @@ def _rows(
     mapping: Mapping[str, str],
     source: Source,
 ) -> Rows:
-    if path.suffix == ".parquet":
+    if is_parquet(path):
         return read_parquet(data, file=path.name, contract=contract, mapping=mapping)
     return read_delimited(
         data, file=path.name, contract=contract, mapping=mapping, source=source
@@ -255,9 +270,10 @@ def _rows(
 def _finish(loaded: Loaded, reading: _Reading, order: list[str]) -> pd.DataFrame:
     """Check the counts of a table and return it in its own order."""
     share = reading.agreement.source.max_reject_share
-    counts = loaded.finish(share, reading.rejects)
+    said = loaded.finish(share, reading.rejects)
     reading.rejects += loaded.rejects
-    reading.notes += [counts, *loaded.notes]
+    reading.notes += [said, *loaded.notes]
+    reading.counts.append(FileCounts(loaded.file, loaded.n_read, said))
     frame = loaded.frame.drop(columns=FACT_END)
     return frame.sort_values(order, ignore_index=True)
 

@@ -20,9 +20,9 @@ __all__ = ["detect_decimal", "parse_flags", "parse_numbers"]
 
 _SPACES = " \u00a0\u202f"
 _OTHER = {".": ",", ",": "."}
-_FLAGS = dict.fromkeys(("true", "1", "yes", "oui", "vrai"), True) | dict.fromkeys(
-    ("false", "0", "no", "non", "faux"), False
-)
+_YES = ("true", "1", "yes", "oui", "vrai", "ja", "wahr", "si", "s\u00ed", "verdadero")
+_NO = ("false", "0", "no", "non", "faux", "nein", "falsch", "falso")
+_FLAGS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 
 
 def detect_decimal(

@@ -13,6 +13,7 @@ from typing import Any
 
 from leadscore.agreement import Source
 from leadscore.errors import InputError
+from leadscore.store.find import is_parquet
 from leadscore.store.header import plain_name
 from leadscore.store.parquet import parquet_names, read_parquet
 from leadscore.store.parse import clean_cells
@@ -90,7 +91,7 @@ def read_raw(path: Path, source: Source | None = None) -> RawFile:
 
 def _rows(data: bytes, path: Path, source: Source) -> Rows:
     file = path.name
-    if path.suffix == ".parquet":
+    if is_parquet(path):
         contract = _contract(parquet_names(data, file=file))
         return read_parquet(data, file=file, contract=contract, mapping={})
     contract = _contract(header_names(data, file=file, source=source))

@@ -53,13 +53,23 @@ def check_lines(checked: Checked) -> list[str]:
 def _rows(checked: Checked) -> list[str]:
     """Return the rows used and set aside of each table, and the reasons."""
     tables = checked.tables
-    counts = [n for n in tables.notes if " rows read, " in n or "data_end" in n]
-    lines = notes(tuple(counts))
+    lines = notes((*(counts.said for counts in tables.counts), _end(checked)))
     reasons = tables.rejects.groupby(["file", "reason"]).size()
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     for (file, reason), n in ranked[:_SHOWN_REASONS]:
         lines += wrapped(f"  set aside in {file}: {n:,} rows, {reason}", indent="    ")
     return lines
+
+
+def _end(checked: Checked) -> str:
+    """Return where the end of the data comes from."""
+    tables = checked.tables
+    end = tables.data_end.isoformat()
+    if checked.agreement.source.data_end is None:
+        return f"data_end is not given; the latest known_at was taken, {end}."
+    frames = (tables.leads, tables.interactions, tables.outcomes)
+    n_later = sum(int((f["known_at"] >= tables.data_end).sum()) for f in frames)
+    return f"data_end is given, {end}; {n_later:,} rows are known then or later."
 
 
 def _sentence(text: str) -> str:
@@ -80,7 +90,7 @@ def _snapshots(checked: Checked) -> list[str]:
     lines = wrapped(
         f"leads: {counts['n_leads']:,}, of which {counts['n_snapshot_leads']:,} with "
         f"{counts['n_snapshots']:,} mature snapshots; {counts['n_immature_leads']:,} "
-        "without one (too new, too old, or decided before the first look)",
+        "without one (too new, too old, objecting, or decided before the first look)",
         indent="  ",
     )
     rate = counts["base_rate"]

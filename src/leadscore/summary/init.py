@@ -34,6 +34,8 @@ def init_lines(drafted: Drafted, path: Path) -> list[str]:
     for table, size in sizes.items():
         where = drafted.files.get(table) or _elsewhere(drafted, table)
         lines += wrapped(f"  {table:<13}{where}: {size}", indent=" " * 15)
+    for left in drafted.draft.left_out:
+        lines += wrapped(f"  left out     {left.name}: {left.reason}", indent=" " * 15)
     lines += ["", "guessed from your data:", *notes(drafted.guesses)]
     attributes = ", ".join(drafted.agreement.attributes) or "none"
     lines += ["", *wrapped(f"attributes: {attributes}", indent="  ")]
@@ -90,5 +92,8 @@ def init_facts(drafted: Drafted) -> dict[str, Any]:
         "attributes": list(drafted.agreement.attributes),
         "guesses": list(drafted.guesses),
         "denied": [{"name": d.name, "reason": d.reason} for d in drafted.denied],
+        "left_out": [
+            {"file": d.name, "reason": d.reason} for d in drafted.draft.left_out
+        ],
         "decisions": list(drafted.decisions),
     }

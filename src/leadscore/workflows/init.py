@@ -8,7 +8,7 @@ the error says what was found and what is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leadscore import files
@@ -28,14 +28,18 @@ from leadscore.draft.todo import decisions_of, guesses_of
 from leadscore.errors import DataError, InputError, LeadscoreError, OutputError
 from leadscore.progress import Tell, silent
 from leadscore.store import read_tables
-from leadscore.store.raw import read_raw
+from leadscore.store.find import can_hold_table
+from leadscore.store.header import plain_name
+from leadscore.store.raw import RawFile, read_raw
 from leadscore.tables import Tables
 
 __all__ = ["Drafted", "init"]
 
 AGREEMENT = "agreement.toml"
-FORMS = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet")
-NO_TABLES = frozenset({"truth.parquet"})  # what simulate writes for tests only
+REJECTS = ".rejects.csv"
+# Two columns that only our own files have together, and one that tells which it is.
+_OURS = frozenset({"lead_id", "as_of"})
+_WRITTEN = {"probability": "a score list", "status": "a table of features"}
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,14 @@ def init(data: Path, *, overwrite: bool = False, tell: Tell = silent) -> Drafted
             "it by a new draft."
         )
         raise OutputError(msg)
-    profiles = _profiles(data, tell)
-    draft = _draft(data, profiles, tell)
+    profiles, left_out = _profiles(data, tell)
+    try:
+        draft = replace(_draft(data, profiles, tell), left_out=left_out)
+    except DataError as error:
+        if not left_out:
+            raise
+        msg = f"{error} Left out: {_named(left_out)}."
+        raise DataError(msg) from error
     text = toml_of(draft)
     agreement = parse_agreement(text)
     tell("reading the tables by the draft")
@@ -126,15 +136,9 @@ def init(data: Path, *, overwrite: bool = False, tell: Tell = silent) -> Drafted
     )
 
 
-def _profiles(data: Path, tell: Tell) -> list[FileProfile]:
-    paths = sorted(
-        path
-        for path in data.iterdir()
-        if path.is_file()
-        and path.name.lower().endswith(FORMS)
-        and path.name not in NO_TABLES
-        and not path.name.startswith(".")
-    )
+def _profiles(data: Path, tell: Tell) -> tuple[list[FileProfile], tuple[Denied, ...]]:
+    """Return the files that may be tables, and those left out, each with the reason."""
+    paths = sorted(p for p in data.iterdir() if p.is_file() and can_hold_table(p.name))
     if not paths:
         there = ", ".join(sorted(p.name for p in data.iterdir())) or "nothing"
         msg = (
@@ -142,16 +146,42 @@ def _profiles(data: Path, tell: Tell) -> list[FileProfile]:
             f"it as CSV files into it; there is: {there}."
         )
         raise InputError(msg)
-    profiles, unreadable = [], []
+    profiles, left_out, errors = [], [], []
     for place, path in enumerate(paths):
         tell("reading the files", done=place, total=len(paths))
         try:
-            profiles.append(profile_file(read_raw(path)))
+            raw = read_raw(path)
         except LeadscoreError as error:
-            unreadable.append(error)
-    if unreadable and not profiles:
-        raise unreadable[0]
-    return profiles
+            errors.append(error)
+            left_out.append(Denied(path.name, f"it cannot be read; {error}"))
+            continue
+        if written := _written_by_us(raw):
+            left_out.append(Denied(path.name, f"leadscore wrote it: {written}"))
+        else:
+            profiles.append(profile_file(raw))
+    if errors and not profiles:
+        raise errors[0]
+    if not profiles:
+        msg = f"{data} holds no export: {_named(tuple(left_out))}."
+        raise InputError(msg)
+    return profiles, tuple(left_out)
+
+
+def _written_by_us(raw: RawFile) -> str:
+    """Return which of our own outputs a file is; or nothing.
+
+    Learned from, they would tell the model what a model once said.
+    """
+    if raw.file.lower().endswith(REJECTS):
+        return "rows set aside"
+    names = {plain_name(name) for name in raw.columns}
+    if not names >= _OURS:
+        return ""
+    return next((what for name, what in _WRITTEN.items() if name in names), "")
+
+
+def _named(left_out: tuple[Denied, ...]) -> str:
+    return "; ".join(f"{d.name} ({d.reason.rstrip('.')})" for d in left_out)
 
 
 def _draft(data: Path, profiles: list[FileProfile], tell: Tell) -> Draft:
