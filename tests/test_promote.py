@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from leadscore import tracking
 from leadscore.bundle import Bundle, save_bundle
 from leadscore.calibration import Sigmoid
 from leadscore.cli import main
-from leadscore.errors import InputError, StorageError
+from leadscore.errors import InputError, RefusedError, StorageError
 from leadscore.workflows import promote as module
 from leadscore.workflows.journal import JOURNAL, is_unfinished
 from leadscore.workflows.live import in_use
@@ -87,9 +86,12 @@ def test_the_challenger_is_promoted_and_a_rollback_brings_the_old_one_back(
     )
     assert "Before that: version 1" in words(own)
     roll_back(own, now=LATER)
-    now = (bundle.model_id, {"champion": bundle.model_id, "previous": OTHER})
-    assert standing(own) == now
-    roll_back(own, now=LATER)
+    back = (bundle.model_id, {"champion": bundle.model_id})
+    assert standing(own) == back
+    with pytest.raises(InputError, match="no model to go back to"):
+        roll_back(own, now=LATER)  # in a panic, or by a job: not forward again
+    assert standing(own) == back
+    promote(own, OTHER, now=LATER)
     assert standing(own) == after(bundle)
 
 
@@ -158,9 +160,9 @@ elif place == "between two aliases":
         kill()
     tracking.set_aliases = first_only
 elif place == "before the model in use":
-    module.set_current = kill
+    module.name_current = kill
 elif place == "after the model in use":
-    module.set_current = after(module.set_current)
+    module.name_current = after(module.name_current)
 elif place == "after the words":
     module.describe_live = after(module.describe_live)
 module.promote(Path(sys.argv[1]), None, now=pd.Timestamp("2026-03-04T05:06:00Z"))
@@ -188,7 +190,8 @@ def test_what_a_kill_left_half_done_is_finished_by_the_next_command(
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert is_unfinished(own)
-    finish_promotion(own)
+    with pytest.raises(InputError, match="no challenger to promote"):
+        promote(own, None, now=LATER)  # it finishes the first, then finds nothing
     assert standing(own) == after(bundle)
     assert not is_unfinished(own)
     assert "since 2026-03-04 05:06 UTC" in words(own)
@@ -197,14 +200,14 @@ def test_what_a_kill_left_half_done_is_finished_by_the_next_command(
 def test_scoring_says_that_a_promotion_is_unfinished(
     sample: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (own / JOURNAL).write_text(json.dumps({"model_id": OTHER}))
+    (own / JOURNAL).write_text("{}")
     arguments = ["score", str(sample), "--models", str(own), "--as-of", "2025-06-04"]
     assert main([*arguments, "--out", str(tmp_path / "s.csv")]) == 10
     said = " ".join(capsys.readouterr().out.split())
     assert "a promotion was interrupted" in said
 
 
-@pytest.mark.parametrize("failing", ["set_current", "set_live_since"])
+@pytest.mark.parametrize("failing", ["name_current", "set_live_since"])
 def test_an_error_in_the_middle_undoes_everything(
     failing: str, bundle: Bundle, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +220,7 @@ def test_an_error_in_the_middle_undoes_everything(
             raise StorageError(msg)
         real(*arguments)
 
-    owner = module if failing == "set_current" else tracking
+    owner = module if failing == "name_current" else tracking
     real = getattr(owner, failing)
     monkeypatch.setattr(owner, failing, once)
     with pytest.raises(StorageError, match=r"the disk is full\. Nothing was changed\."):
@@ -282,7 +285,8 @@ def test_a_store_that_does_not_answer_leaves_everything_as_it_was(
     (own / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{own}/file/mlflow.db")
     assert main(["promote", OTHER, "--models", str(own), "--quiet"]) == 73
-    assert in_use(own) == bundle.model_id
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert standing(own) == before(bundle)
 
 
 def test_the_summary_puts_both_models_side_by_side(
@@ -294,3 +298,97 @@ def test_the_summary_puts_both_models_side_by_side(
     assert any(line.startswith("log loss") for line in lines)
     assert "to go back: leadscore promote --rollback" in lines
     assert max(map(len, lines)) <= 80
+
+
+@pytest.fixture
+def half_done(own: Path, bundle: Bundle) -> Path:
+    """A promotion was killed after the aliases moved, before the model in use did."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(own), "before the model in use"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    in_between = (bundle.model_id, {"champion": OTHER, "previous": bundle.model_id})
+    assert standing(own) == in_between
+    return own
+
+
+def test_a_training_finishes_what_a_kill_left(
+    half_done: Path, bundle: Bundle, sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(sample), "--models", str(half_done)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"an interrupted promotion of {OTHER} was finished" in said
+    assert standing(half_done) == after(bundle)
+
+
+def test_a_promotion_whose_bundle_is_gone_since_is_undone(
+    half_done: Path, bundle: Bundle
+) -> None:
+    shutil.rmtree(half_done / OTHER)
+    promoted = promote(half_done, bundle.model_id, now=LATER)
+    assert f"an interrupted promotion of {OTHER} was undone" in promoted.notes[0]
+    assert standing(half_done) == before(bundle)
+    assert not is_unfinished(half_done)
+
+
+def test_a_promotion_whose_version_is_gone_since_is_undone(
+    half_done: Path, bundle: Bundle
+) -> None:
+    with tracking.opened(half_done) as store:
+        store.client.delete_registered_model_alias("leadscore", "champion")
+        store.client.delete_model_version("leadscore", "2")
+    (note,) = finish_promotion(half_done)
+    assert "was undone: its bundle or its version is gone" in note
+    assert standing(half_done) == (bundle.model_id, {"champion": bundle.model_id})
+
+
+def test_a_damaged_model_in_use_does_not_stop_its_own_replacement(
+    own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own / bundle.model_id / "policy.json").write_text("{}")
+    calls = []
+
+    def once(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            msg = "the disk is full."
+            raise StorageError(msg)
+        real(*arguments)
+
+    real = module.name_current
+    monkeypatch.setattr(module, "name_current", once)
+    with pytest.raises(StorageError, match=r"Nothing was changed\."):
+        promote(own, None, now=LATER)
+    assert standing(own) == before(bundle)
+    promote(own, None, now=LATER)
+    assert standing(own) == after(bundle)
+
+
+def test_an_interrupted_promotion_is_not_finished_in_another_store(
+    half_done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(RefusedError, match="that was about the tracking store sqlite"):
+        promote(half_done, None, now=LATER)
+    assert is_unfinished(half_done)
+
+
+def test_a_note_that_cannot_be_read_says_what_to_do(own: Path) -> None:
+    (own / JOURNAL).write_text("{")
+    with pytest.raises(RefusedError, match="remove the note, and promote again"):
+        promote(own, None, now=LATER)
+
+
+def test_a_registry_that_others_share_is_said(
+    own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another folder of models promoted a model of its own in the meantime."""
+    third = dataclasses.replace(bundle, model_id="2026-03-01-0123abcd")
+    elsewhere = own.parent / "elsewhere"
+    save_bundle(third, elsewhere)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{own}/mlflow.db")
+    promote(elsewhere, third.model_id, now=LATER)
+    promoted = promote(own, OTHER, now=LATER)
+    assert f"champion was {third.model_id}, another model" in promoted.notes[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ import pytest
 from leadscore.bundle import Bundle
 from leadscore.cli import main
 from leadscore.errors import DataError
-from leadscore.judge import feature_columns, typed_features
+from leadscore.judge import feature_columns, judge, typed_features
 from leadscore.tables import Tables
 from leadscore.workflows.record import record_run
 from leadscore.workflows.score import rows_at
@@ -200,3 +201,56 @@ def test_a_server_gives_the_same_numbers(
     pd.testing.assert_frame_equal(
         said[SAID].astype({"probability": "float64"}), expected, check_exact=True
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "said"),
+    [
+        (["0", "1"], [0, 1, 1], ["0", "1", "1"]),
+        (["0", "1"], [0.0, np.nan, 1.0], ["0", None, "1"]),
+        (["false", "true"], [True, False, True], ["true", "false", "true"]),
+        (["FALSE", "TRUE"], [True, False, None], ["TRUE", "FALSE", None]),
+        (["01", "02"], [1, 2, 7], ["01", "02", "other"]),
+        (["1.5", "NA"], [1.5, 1.5, 3.0], ["1.5", "1.5", "other"]),
+        (["blue", "red"], ["red", None, "green"], ["red", None, "other"]),
+        (["blue", "red"], [np.nan, np.nan, np.nan], [None, None, None]),
+    ],
+)
+def test_words_that_a_reader_took_for_numbers_are_spelt_back(
+    known: list[str], given: list[object], said: list[str | None], bundle: Bundle
+) -> None:
+    """A csv has no types: pandas reads a column of 0 and 1 as numbers."""
+    categories = bundle.catalogue.categories | {"country": tuple(known)}
+    catalogue = bundle.catalogue.model_copy(update={"categories": categories})
+    other = dataclasses.replace(bundle, catalogue=catalogue)
+    kinds = feature_columns(other)
+    rows = pd.DataFrame({n: [0.0] * 3 for n in kinds if kinds[n] == "double"})
+    rows = rows.assign(**{n: None for n in kinds if kinds[n] == "string"})
+    rows["country"] = given
+    found = typed_features(other, rows)["country"].astype("object")
+    assert [None if pd.isna(word) else word for word in found] == said
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("country", 33, r"'country' holds 33, which is no text; the model knows 'BE'"),
+        ("points", np.nan, "3 of 3 rows have no points"),
+        ("status", "Eligible ", "status 'Eligible ' is unknown; write one of eligible"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    column: str,
+    value: object,
+    sentence: str,
+    bundle: Bundle,
+    scored: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    rows = scored[1].head(3).assign(**{column: value})
+
+    def judged() -> pd.DataFrame:
+        features = typed_features(bundle, rows)
+        return judge(bundle, features, rows["status"], rows["status"])
+
+    with pytest.raises(DataError, match=sentence):
+        judged()

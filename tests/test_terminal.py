@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from leadscore.cli import main
 from leadscore.summary import WIDTH
 from leadscore.terminal import Terminal
 from leadscore.workflows.train import Trained
+from tests.folders import many_leads, write_folder
 
 Capture = pytest.CaptureFixture[str]
 
@@ -156,13 +158,16 @@ def test_steps_that_were_not_begun_clear_nothing(capsys: Capture) -> None:
 
 
 def test_ui_prints_links_and_leaves_nothing_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It starts a real server, says where, and takes it along when it is stopped."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    command = [sys.executable, "-m", "leadscore", "ui", "--models", str(tmp_path)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "leadscore", "ui", "--models", str(own)]
     process = subprocess.Popen(
-        [*command, "--port", "5731", "--json"],
+        [*command, "--port", port, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -171,17 +176,40 @@ def test_ui_prints_links_and_leaves_nothing_running(
     lines = iter(process.stdout.readline, "}\n")
     pages = json.loads("".join([*lines, "}"]))
     link = pages["all retrains"]
-    assert link.startswith("http://127.0.0.1:5731/#/experiments/")
+    assert link.startswith(f"http://127.0.0.1:{port}/#/experiments/")
     assert "workflowType=machine_learning" in link
-    with urllib.request.urlopen("http://127.0.0.1:5731/health", timeout=20) as answer:
+    health = f"http://127.0.0.1:{port}/health"
+    with urllib.request.urlopen(health, timeout=20) as answer:
         assert answer.status == 200
-    busy = [*command, "--port", "5731"]
+    busy = [*command, "--port", port]
     second = subprocess.run(busy, capture_output=True, text=True, check=False)
     assert second.returncode == 75
-    assert "port 5731 of 127.0.0.1 is taken" in second.stderr
+    assert f"port {port} of 127.0.0.1 is taken" in second.stderr
     process.terminate()
     assert process.wait(60) == 0
     process.stdout.close()
     with contextlib.suppress(urllib.error.URLError):
-        urllib.request.urlopen("http://127.0.0.1:5731/health", timeout=5)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
         pytest.fail("the server still answers")
+
+
+@pytest.mark.parametrize("verb", ["ui", "promote", "log"])
+def test_a_mistyped_folder_of_models_is_said_and_not_made(
+    verb: str, tmp_path: Path, capsys: Capture
+) -> None:
+    model = ["2026-01-01-0123abcd"] if verb == "log" else []
+    assert main([verb, *model, "--models", str(tmp_path / "nope")]) == 66
+    said = capsys.readouterr().err
+    assert "leadscore train DATA" in said
+    assert not (tmp_path / "nope").exists()
+
+
+def test_a_quiet_job_still_says_why_it_is_not_0(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    folder = write_folder(tmp_path / "data", **many_leads(100, 12))
+    own = tmp_path / "models"
+    assert main(["train", str(folder), "--models", str(own), "--quiet"]) == 10
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("leadscore: DEGRADED: 12 converted leads (accounts)")

@@ -40,9 +40,11 @@ __all__ = [
     "MODEL_ID",
     "TRUSTED_TYPES",
     "Bundle",
+    "check_models",
     "code_digest",
     "current_model",
     "load_bundle",
+    "name_current",
     "save_bundle",
     "set_current",
 ]
@@ -189,7 +191,31 @@ def set_current(models: Path, model_id: str) -> None:
         The model does not exist or does not pass its checks.
     """
     load_bundle(models, model_id)
-    files.write_text(models / "current", f"{model_id}\n")
+    name_current(models, model_id)
+
+
+def check_models(models: Path) -> None:
+    """Refuse a folder that holds no models: a mistyped one must not be made.
+
+    Raises
+    ------
+    InputError
+    """
+    if not any(models.glob(f"*/{MANIFEST}")):
+        what = "holds no models" if models.is_dir() else "is not a folder of models"
+        msg = (
+            f"{models} {what}. Name the folder with --models, or make a model with "
+            f"`leadscore train DATA --models {models}`."
+        )
+        raise InputError(msg)
+
+
+def name_current(models: Path, model_id: str) -> None:
+    """Write which model is in use, unchecked; an empty id: none is."""
+    if model_id:
+        files.write_text(models / "current", f"{model_id}\n")
+    else:
+        (models / "current").unlink(missing_ok=True)
 
 
 def code_digest() -> str:

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Predict which leads convert, and label them MQL or SQL.",
         epilog="Exit codes: 0 done, 10 done but degraded, 2 usage or agreement, "
         "65 data refused, 66 input missing, 73 output not possible, 74 disk or server, "
-        "75 busy, 77 refused for safety, 1 a bug.",
+        "75 busy, 77 refused for safety, 130 interrupted, 1 a bug.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -88,7 +88,9 @@ def _verb(
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=help_, description=help_[0].upper() + help_[1:] + "."
     )
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument(
+        "--quiet", action="store_true", help="say nothing but errors and DEGRADED"
+    )
     parser.add_argument("--json", action="store_true", help="answer as one JSON object")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run)
@@ -213,7 +215,7 @@ def _train(arguments: argparse.Namespace, terminal: Terminal) -> int:
         _cost(terminal.seconds),
     ]
     terminal.show(lines, summary.train_facts(trained))
-    return EXIT_DEGRADED if trained.is_degraded else EXIT_OK
+    return _done(trained.bundle.provenance["degraded"], arguments)
 
 
 def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -238,8 +240,9 @@ def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
         scored = dataclasses.replace(scored, warnings=(*scored.warnings, UNFINISHED))
     lines = summary.score_lines(scored, as_of, arguments.out)
     lines += _keep_rejects(scored.tables.rejects, _rejects_path(arguments))
-    terminal.show(lines, summary.score_facts(scored, as_of, arguments.out))
-    return EXIT_DEGRADED if scored.is_degraded else EXIT_OK
+    facts = summary.score_facts(scored, as_of, arguments.out)
+    terminal.show(lines, facts)
+    return _done("; ".join(facts["warnings"]), arguments)
 
 
 def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -257,12 +260,10 @@ def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _log(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore import summary
-    from leadscore.bundle import load_bundle
-    from leadscore.workflows.record import log_model
+    from leadscore.workflows.promote import log_later
 
     terminal.tell("logging the run")
-    bundle = load_bundle(arguments.models, arguments.model)
-    recorded = log_model(bundle, arguments.models, now=None)
+    recorded = log_later(arguments.models, arguments.model)
     lines = summary.recorded_lines(recorded, arguments.model, arguments.models)
     if not recorded.is_new:
         lines = ["it was logged before; nothing to do", *lines]
@@ -272,7 +273,9 @@ def _log(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _ui(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore import tracking
+    from leadscore.bundle import check_models
 
+    check_models(arguments.models)
     # A stop signal ends the server, too: without this it would stay behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal.tell("starting MLflow's pages; the first start takes half a minute")
@@ -307,6 +310,13 @@ def _simulate(arguments: argparse.Namespace, terminal: Terminal) -> int:
     said = ", ".join(f"{n:,} {name}" for name, n in counts.items())
     terminal.show([f"{arguments.folder}: {said}"], counts)
     return EXIT_OK
+
+
+def _done(why: str, arguments: argparse.Namespace) -> int:
+    """Return the exit code; a job that is quiet still says why it is not 0."""
+    if why and arguments.quiet:
+        print(f"leadscore: DEGRADED: {why}", file=sys.stderr)
+    return EXIT_DEGRADED if why else EXIT_OK
 
 
 def _now() -> pd.Timestamp:
@@ -352,8 +362,10 @@ def parse_as_of(text: str, zone: datetime.tzinfo) -> pd.Timestamp:
 def _rejects_path(arguments: argparse.Namespace) -> Path:
     if hasattr(arguments, "out"):
         return Path(f"{arguments.out}.rejects.csv")
-    models: Path = getattr(arguments, "models", Path("models"))
-    return models / "rejects" / f"{arguments.data.resolve().name}.csv"
+    if not hasattr(arguments, "models"):  # beside the tables: they are as personal
+        return Path(arguments.data / "set-aside.rejects.csv")
+    name = f"{arguments.data.resolve().name}.csv"
+    return Path(arguments.models / "rejects" / name)
 
 
 def _keep_rejects(rejects: pd.DataFrame | None, path: Path) -> list[str]:

@@ -8,6 +8,10 @@ eligible.
 
 from __future__ import annotations
 
+import contextlib
+import numbers
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +20,7 @@ from leadscore.errors import DataError
 from leadscore.features import category_columns, describe_features
 from leadscore.persona import grade_of
 from leadscore.policy import assign_labels, engagement_level, last_raised
-from leadscore.snapshots import ELIGIBLE
+from leadscore.snapshots import ELIGIBLE, STATUSES
 
 __all__ = ["JUDGED", "feature_columns", "judge", "typed_features"]
 
@@ -57,7 +61,14 @@ def judge(
     DataFrame of shape (n_rows, 9), index of ``features``
         The columns of `JUDGED`. Probabilities are rounded after they were compared with
         the thresholds.
+
+    Raises
+    ------
+    DataError
+        A status is unknown, or a row has no points.
     """
+    _check_rows(features, status)
+    _check_rows(features, status)
     probability, low, high = _probabilities(bundle, features, status == ELIGIBLE)
     said = pd.DataFrame(
         {
@@ -82,6 +93,19 @@ def judge(
     return judged[list(JUDGED)]
 
 
+def _check_rows(features: pd.DataFrame, status: pd.Series) -> None:
+    unknown = sorted(set(status) - set(STATUSES))
+    if unknown:
+        msg = f"status {unknown[0]!r} is unknown; write one of {', '.join(STATUSES)}."
+        raise DataError(msg)
+    n_without = int(features["points"].isna().sum())
+    if n_without:
+        msg = (
+            f"{n_without:,} of {len(features):,} rows have no points; fill the column."
+        )
+        raise DataError(msg)
+
+
 def feature_columns(bundle: Bundle) -> dict[str, str]:
     """Return the type of each feature column, ``string`` or ``double``, in order."""
     words = category_columns(bundle.catalogue)
@@ -103,7 +127,7 @@ def typed_features(bundle: Bundle, given: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        A column is missing, or holds what is no number.
+        A column is missing, or holds what is no number, or no word that is known.
     """
     absent = [name for name in feature_columns(bundle) if name not in given]
     if absent:
@@ -120,9 +144,49 @@ def typed_features(bundle: Bundle, given: pd.DataFrame) -> pd.DataFrame:
 
 
 def _category(values: pd.Series, words: list[str]) -> pd.Categorical:
-    other = words[-1]
-    known = values.astype("object").where(values.isna() | values.isin(words), other)
-    return pd.Categorical(known, categories=words)
+    """Return the words; what a file reader took for numbers or flags is spelt back."""
+    *known, other = words
+    given = values.astype("object")
+    if not pd.api.types.is_string_dtype(given.dropna()):
+        given = given.map(_spelling(known), na_action="ignore")
+        _check_spelt(values, given, known)
+    said = given.where(given.isna() | given.isin(known), other)
+    return pd.Categorical(said, categories=words)
+
+
+def _spelling(known: list[str]) -> Callable[[object], object]:
+    """Return how a value that is no text was written: 1 or 1.0 as "1", True as "true".
+
+    Nothing is guessed: what could be two words stays as it is.
+    """
+    as_number: dict[float, list[str]] = {}
+    as_flag: dict[str, list[str]] = {}
+    for word in known:
+        as_flag.setdefault(word.casefold(), []).append(word)
+        with contextlib.suppress(ValueError):
+            as_number.setdefault(float(word), []).append(word)
+
+    def spelt(value: object) -> object:
+        words: list[str] = []
+        if isinstance(value, bool | np.bool_):
+            words = as_flag.get(str(bool(value)).casefold(), [])
+        elif isinstance(value, numbers.Real):
+            words = as_number.get(float(value), [])
+        return words[0] if len(words) == 1 else value
+
+    return spelt
+
+
+def _check_spelt(values: pd.Series, given: pd.Series, known: list[str]) -> None:
+    """Refuse a column of numbers or flags of which none is a word of the model."""
+    there = given.dropna()
+    if len(there) and known and not there.isin(known).any():
+        msg = (
+            f"feature column {values.name!r} holds {values.dropna().iloc[0]!r}, which "
+            f"is no text; the model knows {', '.join(map(repr, known[:5]))}. Read the "
+            "column as text, or read the rows from a .parquet file."
+        )
+        raise DataError(msg)
 
 
 def _number(values: pd.Series) -> pd.Series:

@@ -30,6 +30,7 @@ __all__ = [
     "DAY_US",
     "ELIGIBLE",
     "NEVER",
+    "STATUSES",
     "attributes_at",
     "calendar_grid",
     "cohort_status",
@@ -42,6 +43,9 @@ __all__ = [
 
 DAY_US = 86_400_000_000
 ELIGIBLE = "eligible"
+# What a lead may be at an instant, the first that holds.
+OUT_OF_COHORT = ("objects", "merged", "converted", "too old", "disqualified", "lost")
+STATUSES = (ELIGIBLE, *OUT_OF_COHORT)
 NEVER = np.iinfo(np.int64).max  # later than any instant: what never happened
 
 
@@ -163,16 +167,15 @@ def cohort_status(
     objects = np.zeros(len(pairs), dtype=bool)
     for column in agreement.consent.exclude_when_true:
         objects |= known[column].fillna(value=False).to_numpy(dtype=bool)
-    reasons = [
-        (objects, "objects"),
-        (known["merged_into"].notna().to_numpy(), "merged"),
-        (is_converted, "converted"),
-        ((age_days > agreement.snapshots.max_age_days).to_numpy(), "too old"),
-        (stage.isin(conversion.disqualified).to_numpy(), "disqualified"),
-        (stage.isin(conversion.lost).to_numpy(), "lost"),
+    conditions = [
+        objects,
+        known["merged_into"].notna().to_numpy(),
+        is_converted,
+        (age_days > agreement.snapshots.max_age_days).to_numpy(),
+        stage.isin(conversion.disqualified).to_numpy(),
+        stage.isin(conversion.lost).to_numpy(),
     ]
-    conditions, words = zip(*reasons, strict=True)
-    status = np.select(list(conditions), list(words), default=ELIGIBLE)
+    status = np.select(conditions, list(OUT_OF_COHORT), default=ELIGIBLE)
     return pd.Series(status, index=pairs.index, dtype="str")
 
 

@@ -133,7 +133,19 @@ class Plan(NamedTuple):
 _N_SEEN, _HEAD, _LONGEST, _N_GAPS = 0, 1, 2, 3  # places in `scalar`
 
 
-@njit(cache=True, nogil=True)
+def _compiled(function: Any) -> Any:
+    """Compile a function, and keep it where that is possible.
+
+    A service without a home and without the right to write beside this file has no
+    place for it: it compiles at each start, for some seconds.
+    """
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
+
+
+@_compiled
 def fold(events: Any, moments: Any, plan: Any, out: Any) -> None:
     """Write one row of features a snapshot into ``out``.
 
@@ -246,7 +258,7 @@ def fold(events: Any, moments: Any, plan: Any, out: Any) -> None:
                 out[s, c] = value
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_in_order(known: Any, first: int, end: int) -> bool:
     for i in range(first + 1, end):  # noqa: SIM110 - numba knows no generators
         if known[i] < known[i - 1]:
@@ -254,7 +266,7 @@ def _is_in_order(known: Any, first: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _forget_contents(seen: Any, content: Any, copies: Any, scalar: Any) -> None:
     """Clear only what the last history touched; there may be very many contents."""
     for j in range(scalar[_N_SEEN]):
@@ -264,7 +276,7 @@ def _forget_contents(seen: Any, content: Any, copies: Any, scalar: Any) -> None:
                 copies[w, code] = 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _forget_sums(
     tail: Any,
     counts: Any,
@@ -283,7 +295,7 @@ def _forget_sums(
     decayed_at[:] = 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _add_to_sequence(
     i: int,
     occurred: Any,
@@ -307,7 +319,7 @@ def _add_to_sequence(
     scalar[_N_SEEN] = n_seen + 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _add_to_windows(
     i: int,
     kind: Any,
@@ -328,7 +340,7 @@ def _add_to_windows(
             copies[w, content[i]] += 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_out(
     w: int,
     i: int,
@@ -349,7 +361,7 @@ def _take_out(
         distinct[w] -= copies[w, content[i]] == 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _add_to_decays(
     kind: int,
     at: int,
@@ -365,31 +377,31 @@ def _add_to_decays(
             decayed_at[d] = at
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _faded(value: float, since: int, now: int, rate: float) -> float:
     if value == 0.0:
         return 0.0
     return float(value * 2.0 ** (-rate * (now - since)))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _days_between(since: int, now: int) -> float:
     return np.nan if since == _NEVER else (now - since) / DAY_US
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _longest_gap(scalar: Any) -> float:
     return scalar[_LONGEST] / DAY_US if scalar[_LONGEST] >= 0 else np.nan
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _active_days(tail: int, day_rank: Any, scalar: Any) -> float:
     if tail == scalar[_N_SEEN]:
         return 0.0
     return float(day_rank[scalar[_N_SEEN] - 1] - day_rank[tail] + 1)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _first(channel: Any, seen: Any, scalar: Any) -> float:
     if scalar[_N_SEEN] == 0 or channel[seen[0]] < 0:
         return np.nan

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["promote_facts", "promote_lines"]
 
+_SHOWN = 23  # characters of a name
 _ROWS = (
     ("data up to", "data_up_to", "{}"),
+    ("agreement", "agreement", "{}"),
+    ("predicts", "predicts", "{}"),
+    ("within days", "horizon_days", "{}"),
     ("learner", "learner", "{}"),
     ("leads", "leads", "{:,}"),
     ("converted", "converted", "{:,}"),
+    ("base rate", "base_rate", "{:.1%}"),
     ("log loss", "log_loss", "{:.3f}"),
     ("AUC", "auc", "{:.3f}"),
     ("of those worked, convert", "precision", "{:.1%}"),
@@ -38,6 +43,8 @@ def promote_lines(promoted: Promoted) -> list[str]:
     if promoted.before_id:
         lines += [f"before: {promoted.before_id}", "", *_table(promoted), ""]
         lines.append("to go back: leadscore promote --rollback")
+    degraded = promoted.bundle.provenance["degraded"]
+    lines += wrapped(f"DEGRADED: {degraded}") if degraded else []
     return [*lines, *notes(promoted.notes)]
 
 
@@ -58,15 +65,23 @@ def promote_facts(promoted: Promoted) -> dict[str, Any]:
 def _table(promoted: Promoted) -> list[str]:
     now = _figures(promoted.bundle)
     before = _figures(promoted.before) if promoted.before else {}
-    lines = [f"{'':<26}{'before':>16}{'now':>16}"]
+    lines = [f"{'':<26}{'before':>24}{'now':>24}"]
     for words, key, form in _ROWS:
         shown = [_shown(figures.get(key), form) for figures in (before, now)]
-        lines.append(f"{words:<26}{shown[0]:>16}{shown[1]:>16}")
-    return [*lines, *wrapped("Each was judged on the later part of its own data.")]
+        lines.append(f"{words:<26}{shown[0]:>24}{shown[1]:>24}")
+    lines += wrapped("Each was judged on the later part of its own data.")
+    if before and not _predict_the_same(before, now):
+        differ = "They predict different things: their figures cannot be compared."
+        lines += wrapped(differ)
+    return lines
+
+
+def _predict_the_same(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    return all(before[key] == now[key] for key in ("predicts", "horizon_days"))
 
 
 def _shown(value: Any, form: str) -> str:
-    return "-" if value is None else form.format(value)
+    return "-" if value is None else form.format(value)[:_SHOWN]
 
 
 def _figures(bundle: Bundle) -> dict[str, Any]:
@@ -76,6 +91,10 @@ def _figures(bundle: Bundle) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "data_up_to": bundle.provenance["data_end"][:10],
         "learner": bundle.model.name if bundle.model else "points only",
+        "agreement": bundle.agreement.version,
+        "predicts": bundle.agreement.conversion.stage,
+        "horizon_days": bundle.agreement.conversion.horizon_days,
+        "base_rate": bundle.provenance["base_rate"],
         "leads": bundle.provenance["n_leads"],
         "converted": bundle.provenance["n_converted_groups"],
     }

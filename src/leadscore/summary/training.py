@@ -38,7 +38,7 @@ def train_lines(trained: Trained) -> list[str]:
         lines += ["", *wrapped(f"DEGRADED: {facts['degraded']}")]
     folder = trained.folder
     where = recorded_lines(trained.recorded, bundle.model_id, folder.parent)
-    return [*lines, "", *_next_step(trained), *where]
+    return [*lines, "", *_next_step(trained), *where, *notes(trained.notes)]
 
 
 def train_facts(trained: Trained) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def train_facts(trained: Trained) -> dict[str, Any]:
         "metrics": bundle.metrics,
         "thresholds": {name: asdict(t) for name, t in bundle.thresholds.items()},
         "recorded": recorded_facts(trained.recorded),
+        "notes": list(trained.notes),
     }
 
 

@@ -25,10 +25,11 @@ from leadscore.tracking.registry import (
     mark_runs,
     set_aliases,
     set_live_since,
+    versions,
 )
 from leadscore.tracking.runs import Logged, Record, log_run
 from leadscore.tracking.server import Server, serve
-from leadscore.tracking.store import Store, opened, store_uri
+from leadscore.tracking.store import Store, opened, store_name, store_uri
 from leadscore.tracking.views import links
 
 __all__ = [
@@ -47,5 +48,7 @@ __all__ = [
     "serve",
     "set_aliases",
     "set_live_since",
+    "store_name",
     "store_uri",
+    "versions",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "mark_runs",
     "set_aliases",
     "set_live_since",
+    "versions",
 ]
 
 MODEL_NAME = "leadscore"
@@ -50,14 +51,19 @@ def find_version(store: Store, model_id: str) -> Version | None:
 
 def aliases(store: Store) -> dict[str, Version]:
     """Return the version that each alias names."""
-    versions = {version.number: version for version in _versions(store)}
+    there = {version.number: version for version in _versions(store)}
     registered = _registered(store)
     named = {} if registered is None else registered.aliases
     return {
-        alias: versions[str(number)]
+        alias: there[str(number)]
         for alias, number in sorted(named.items())
-        if str(number) in versions
+        if str(number) in there
     }
+
+
+def versions(store: Store) -> dict[str, str]:
+    """Return the bundle of each version, by its number."""
+    return {version.number: version.model_id for version in _versions(store)}
 
 
 def add_version(

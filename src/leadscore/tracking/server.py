@@ -113,7 +113,7 @@ def _check_port(port: int) -> None:
 def _start(models: Path, port: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
     uri = store_uri(models)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
-    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", uri]
+    command += ["--port", str(port), "--workers", "1"]
     database = database_of(uri)
     if database is not None:
         artifacts = (database.parent / "mlartifacts").resolve().as_uri()
@@ -121,7 +121,8 @@ def _start(models: Path, port: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
     # Its own group: its worker ends with it.
     return subprocess.Popen(  # noqa: S603 - our own interpreter, nothing of a shell
         command,
-        env=os.environ | _SMALL,
+        # The address may hold a password: not where a list of processes shows it.
+        env=os.environ | _SMALL | {"MLFLOW_BACKEND_STORE_URI": uri},
         stdout=subprocess.DEVNULL,
         stderr=said,
         start_new_session=True,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from leadscore.errors import (
     StorageError,
 )
 
-__all__ = ["EXPERIMENT", "LOCK_WAIT_S", "Store", "opened", "store_uri"]
+__all__ = ["EXPERIMENT", "LOCK_WAIT_S", "Store", "opened", "store_name", "store_uri"]
 
 EXPERIMENT = "Lead scoring"
 LOCK_WAIT_S = 60.0
@@ -52,6 +53,11 @@ class Store:
     experiment_id: str
 
     @property
+    def name(self) -> str:
+        """The address as it may be shown: without a password."""
+        return _masked(self.uri)
+
+    @property
     def is_server(self) -> bool:
         """Whether it is reached over the network."""
         return self.uri.startswith("http")
@@ -60,11 +66,21 @@ class Store:
 def store_uri(models: Path) -> str:
     """Return ``MLFLOW_TRACKING_URI``, or the embedded store below the models.
 
-    Absolute: the working directory of a later run must not matter.
+    A SQLite file is absolute: the working directory of a later run must not matter. It
+    may hold a password; say `store_name` to people.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI") or _SQLITE + str(
-        (models / "mlflow.db").resolve()
-    )
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    database = models / "mlflow.db" if not given else database_of(given)
+    return str(given) if database is None else f"{_SQLITE}{database.resolve()}"
+
+
+def store_name(models: Path) -> str:
+    """Return the address of the store as it may be shown: without a password."""
+    return _masked(store_uri(models))
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"://[^/@\s]+@", "://***@", text)
 
 
 @contextlib.contextmanager
@@ -158,7 +174,7 @@ def _sentences(uri: str) -> Iterator[None]:
 
 
 def _as_ours(error: Exception, uri: str) -> LeadscoreError:
-    text = str(error)
+    text, uri = _masked(str(error)), _masked(uri)
     if "database is locked" in text:
         msg = f"the tracking store {uri} is locked by another program. Try again later."
         return BusyError(msg)

@@ -1,7 +1,7 @@
 """The journal: what a promotion wants, written down before anything moves.
 
 One small file beside the models. While it is there, a promotion was begun and neither
-finished nor undone.
+finished nor undone. It says what shall be, what was, and which store it is about.
 """
 
 from __future__ import annotations
@@ -11,15 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from leadscore import files
+from leadscore.errors import RefusedError
 
-__all__ = ["Wish", "cross_out", "is_unfinished", "read_wish", "write_wish"]
+__all__ = [
+    "JOURNAL",
+    "Entry",
+    "Standing",
+    "cross_out",
+    "is_unfinished",
+    "read_entry",
+    "write_entry",
+]
 
 JOURNAL = "promotion.json"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What shall be.
+class Standing:
+    """Which model is in use, and what the registry calls it.
 
     Parameters
     ----------
@@ -33,7 +42,23 @@ class Wish:
 
     model_id: str
     aliases: dict[str, str | None]
-    since: str
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A promotion under way.
+
+    Parameters
+    ----------
+    store : str
+        Which tracking store it is about; no password.
+    before, after : Standing
+    """
+
+    store: str
+    before: Standing
+    after: Standing
 
 
 def is_unfinished(models: Path) -> bool:
@@ -41,14 +66,31 @@ def is_unfinished(models: Path) -> bool:
     return (models / JOURNAL).exists()
 
 
-def write_wish(models: Path, wish: Wish) -> None:
+def write_entry(models: Path, entry: Entry) -> None:
     """Write down what shall be, all or nothing."""
-    files.write_text(models / JOURNAL, json.dumps(asdict(wish), indent=2) + "\n")
+    files.write_text(models / JOURNAL, json.dumps(asdict(entry), indent=2) + "\n")
 
 
-def read_wish(models: Path) -> Wish:
-    """Return what was written down."""
-    return Wish(**json.loads((models / JOURNAL).read_bytes()))
+def read_entry(models: Path) -> Entry:
+    """Return what was written down.
+
+    Raises
+    ------
+    RefusedError
+        It cannot be read.
+    """
+    path = models / JOURNAL
+    try:
+        said = json.loads(path.read_bytes())
+        return Entry(
+            said["store"], Standing(**said["before"]), Standing(**said["after"])
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = (
+            f"{path}, the note of an interrupted promotion, cannot be read. Look which "
+            f"model {models / 'current'} names, remove the note, and promote again."
+        )
+        raise RefusedError(msg) from error
 
 
 def cross_out(models: Path) -> None:

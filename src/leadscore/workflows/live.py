@@ -50,8 +50,11 @@ def name_version(
         if alias not in named or named[alias].number != number
     }
     tracking.set_aliases(store, moved)
-    if "champion" in moved and now is not None:
-        tracking.set_live_since(store, version.number, now.isoformat())
+    if "champion" in moved:
+        replaced = named.get("champion")
+        since = replaced.live_since if replaced else now.isoformat() if now else ""
+        if since:
+            tracking.set_live_since(store, version.number, since)
     return next((alias for alias in STATUSES if alias in wanted), "")
 
 
@@ -108,13 +111,18 @@ def _report_words(champion: tracking.Version, models: Path) -> list[str]:
     """Return what the report says in short, where the bundle is there to say it."""
     try:
         return [markdown(report_of(load_bundle(models, champion.model_id)))]
-    except LeadscoreError:
-        return ["Its bundle is not on this machine; see the report of its run."]
+    except LeadscoreError as error:
+        return [f"What it can do stands in the report of its run. (Here: {error})"]
 
 
 def in_use(models: Path) -> str:
-    """Return the id of the model in use; empty where there is none."""
-    try:
-        return current_model(models)
-    except LeadscoreError:
-        return ""
+    """Return the id of the model in use; empty where none is named.
+
+    Raises
+    ------
+    InputError
+        ``models/current`` is there and cannot be read.
+    """
+    current = models / "current"
+    is_named = current.exists() and current.stat().st_size > 0
+    return current_model(models) if is_named else ""

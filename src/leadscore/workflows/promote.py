@@ -10,28 +10,37 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from leadscore import files, tracking
-from leadscore.bundle import MODEL_ID, Bundle, load_bundle, set_current
-from leadscore.errors import InputError, LeadscoreError
+from leadscore.bundle import (
+    MODEL_ID,
+    Bundle,
+    check_models,
+    load_bundle,
+    name_current,
+)
+from leadscore.errors import InputError, LeadscoreError, RefusedError
 from leadscore.workflows.journal import (
-    Wish,
+    JOURNAL,
+    Entry,
+    Standing,
     cross_out,
     is_unfinished,
-    read_wish,
-    write_wish,
+    read_entry,
+    write_entry,
 )
 from leadscore.workflows.live import describe_live, in_use
-from leadscore.workflows.record import log_model
+from leadscore.workflows.record import Recorded, log_model
 
 __all__ = [
     "LOCK",
     "Promoted",
     "finish_promotion",
+    "log_later",
     "promote",
     "roll_back",
 ]
@@ -39,6 +48,8 @@ __all__ = [
 ALIASES = ("champion", "previous", "challenger")
 LOCK = "promote.lock"
 LOCK_WAIT_S = 60.0
+
+Notes = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -88,47 +99,140 @@ def promote(models: Path, model_id: str | None, *, now: pd.Timestamp) -> Promote
     BusyError, OutputError, StorageError
         The store did not take it; everything is as it was.
     """
+    check_models(models)
     with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
-        finish_promotion(models)
-        return _put_into_use(models, model_id or _named(models, "challenger"), now)
+        notes = finish_promotion(models)
+        target = model_id or _named(models, "challenger")
+        return _put_into_use(models, target, now, notes)
+
+
+def log_later(models: Path, model_id: str) -> Recorded:
+    """Log a model that could not be logged when it was trained.
+
+    Raises
+    ------
+    InputError, RefusedError
+        There is no such model, or it does not pass its checks.
+    BusyError, OutputError, StorageError
+        The store did not take it.
+    """
+    bundle = load_bundle(models, model_id)
+    with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):  # logging names aliases, too
+        return log_model(bundle, models, now=None)
 
 
 def roll_back(models: Path, *, now: pd.Timestamp) -> Promoted:
     """Put the model into use that was in use before; see `promote`.
 
-    Doing it twice is doing nothing.
+    The model that is left is no longer ``previous``: going back twice, in a panic or by
+    a job, must not bring it back. `promote` does, by its name.
     """
+    check_models(models)
     with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
-        finish_promotion(models)
-        return _put_into_use(models, _named(models, "previous"), now)
+        notes = finish_promotion(models)
+        target = _named(models, "previous")
+        return _put_into_use(models, target, now, notes, keep_previous=False)
 
 
-def finish_promotion(models: Path) -> None:
-    """Finish what a kill left half-done, if anything; the caller holds `LOCK`."""
-    if is_unfinished(models):
-        with tracking.opened(models) as store:
-            _fulfil(store, models, read_wish(models))
-            describe_live(store, models)
-        cross_out(models)
+def finish_promotion(models: Path) -> tuple[str, ...]:
+    """Finish what a kill left half-done, if anything; the caller holds `LOCK`.
+
+    Where it can no longer be finished, because the version or the bundle is gone, what
+    was before is restored.
+
+    Returns
+    -------
+    tuple of str
+        What was done, in a sentence; empty where nothing was to do.
+
+    Raises
+    ------
+    RefusedError
+        It was begun against another store, or the note of it cannot be read.
+    BusyError, InputError, OutputError, StorageError
+        The store did not answer.
+    """
+    if not is_unfinished(models):
+        return ()
+    entry = read_entry(models)
+    with tracking.opened(models) as store:
+        _check_same_store(store, entry, models)
+        can_be = _can_be(store, models, entry.after)
+        standing = entry.after if can_be else _what_is_left(store, entry.before)
+        _make_so(store, models, standing)
+        describe_live(store, models)
+    cross_out(models)
+    model_id = entry.after.model_id
+    if can_be:
+        return (f"an interrupted promotion of {model_id} was finished",)
+    return (
+        f"an interrupted promotion of {model_id} was undone: its bundle or its version "
+        "is gone",
+    )
 
 
-def _put_into_use(models: Path, model_id: str, now: pd.Timestamp) -> Promoted:
+def _check_same_store(store: tracking.Store, entry: Entry, models: Path) -> None:
+    if entry.store != store.name:
+        msg = (
+            f"a promotion was interrupted that was about the tracking store "
+            f"{entry.store}; this is {store.name}. Set MLFLOW_TRACKING_URI as it was "
+            f"then, or, if that store is gone, remove {models / JOURNAL}."
+        )
+        raise RefusedError(msg)
+
+
+def _can_be(store: tracking.Store, models: Path, wished: Standing) -> bool:
+    """Return whether the bundle and every version that is wished for are there."""
+    numbers = {number for number in wished.aliases.values() if number is not None}
+    return numbers <= set(tracking.versions(store)) and (
+        not wished.model_id or _if_there(models, wished.model_id) is not None
+    )
+
+
+def _what_is_left(store: tracking.Store, before: Standing) -> Standing:
+    """Return what was before, without the aliases of versions that are gone."""
+    there = tracking.versions(store)
+    aliases = {a: n if n in there else None for a, n in before.aliases.items()}
+    return Standing(before.model_id, aliases)
+
+
+def _put_into_use(
+    models: Path,
+    model_id: str,
+    now: pd.Timestamp,
+    notes: Notes,
+    *,
+    keep_previous: bool = True,
+) -> Promoted:
     bundle = _checked(models, model_id)
     before_id = in_use(models)
     with tracking.opened(models) as store:
         named = tracking.aliases(store)  # logging may name a challenger: not our wish
     version = log_model(bundle, models, now=now).version
-    wish = _wish(named, model_id, version, now)
     numbers = {alias: v.number for alias, v in named.items()}
-    before = Wish(before_id, {alias: numbers.get(alias) for alias in ALIASES}, "")
+    before = Standing(before_id, {alias: numbers.get(alias) for alias in ALIASES})
     is_new = (before_id, numbers.get("champion")) != (model_id, version)
     with _said_if_undone(models), tracking.opened(models) as store:
         if is_new:
-            _do_or_undo(store, models, wish, before)
-        notes = describe_live(store, models)
+            after = _after(named, model_id, version, now)
+            if not keep_previous:
+                after = replace(after, aliases=after.aliases | {"previous": None})
+            _do_or_undo(store, models, Entry(store.name, before, after))
+        notes += tuple(describe_live(store, models))
     cross_out(models)
+    notes += _other_champion(named, before_id)
     was = _if_there(models, before_id)
-    return Promoted(bundle, version, was, before_id, is_new, tuple(notes))
+    return Promoted(bundle, version, was, before_id, is_new, notes)
+
+
+def _other_champion(named: dict[str, tracking.Version], before_id: str) -> Notes:
+    champion = named.get("champion")
+    if champion is None or champion.model_id == before_id:
+        return ()
+    return (
+        f"the registry's champion was {champion.model_id}, another model than the one "
+        "in use here: does another folder of models share this registry?",
+    )
 
 
 @contextlib.contextmanager
@@ -144,41 +248,39 @@ def _said_if_undone(models: Path) -> Iterator[None]:
         raise
 
 
-def _wish(
+def _after(
     named: dict[str, tracking.Version], model_id: str, version: str, now: pd.Timestamp
-) -> Wish:
+) -> Standing:
     """Return what shall be: this model champion, the last champion behind it."""
     others = {a: v.number for a, v in named.items() if v.model_id != model_id}
-    after = {
+    aliases = {
         "champion": version,
         "previous": others.get("champion", others.get("previous")),
         "challenger": others.get("challenger"),
     }
-    return Wish(model_id, after, now.tz_convert("UTC").isoformat())
+    return Standing(model_id, aliases, now.tz_convert("UTC").isoformat())
 
 
-def _do_or_undo(store: tracking.Store, models: Path, wish: Wish, back: Wish) -> None:
+def _do_or_undo(store: tracking.Store, models: Path, entry: Entry) -> None:
     try:
-        write_wish(models, wish)
-        _fulfil(store, models, wish)
+        write_entry(models, entry)
+        _make_so(store, models, entry.after)
     except BaseException:
         # If undoing fails as well, the journal says what the next command has to do.
-        write_wish(models, back)
-        _fulfil(store, models, back)
+        write_entry(models, replace(entry, after=entry.before))
+        _make_so(store, models, entry.before)
         cross_out(models)
         raise
 
 
-def _fulfil(store: tracking.Store, models: Path, wish: Wish) -> None:
+def _make_so(store: tracking.Store, models: Path, standing: Standing) -> None:
     """Make it so; doing it again changes nothing."""
-    tracking.set_aliases(store, wish.aliases)
-    champion = wish.aliases["champion"]
-    if wish.since and champion is not None:
-        tracking.set_live_since(store, champion, wish.since)
-    if wish.model_id:
-        set_current(models, wish.model_id)
-    else:
-        (models / "current").unlink(missing_ok=True)
+    tracking.set_aliases(store, standing.aliases)
+    champion = standing.aliases["champion"]
+    if standing.since and champion is not None:
+        tracking.set_live_since(store, champion, standing.since)
+    # Not checked once more: a model that is damaged must not stop its own removal.
+    name_current(models, standing.model_id)
 
 
 def _checked(models: Path, model_id: str) -> Bundle:

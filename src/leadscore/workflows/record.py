@@ -65,7 +65,7 @@ def record_run(bundle: Bundle, models: Path, *, now: pd.Timestamp | None) -> Rec
     try:
         return log_model(bundle, models, now=now)
     except LeadscoreError as error:
-        return Recorded(tracking.store_uri(models), why_not=str(error))
+        return Recorded(tracking.store_name(models), why_not=str(error))
 
 
 def log_model(bundle: Bundle, models: Path, *, now: pd.Timestamp | None) -> Recorded:
@@ -83,8 +83,8 @@ def log_model(bundle: Bundle, models: Path, *, now: pd.Timestamp | None) -> Reco
         if logged.is_new:
             describe_live(store, models)
     version = logged.version
-    uri = tracking.store_uri(models)
-    return Recorded(uri, logged.run_id, version.number, alias, logged.is_new)
+    where = tracking.store_name(models)
+    return Recorded(where, logged.run_id, version.number, alias, logged.is_new)
 
 
 def _record(bundle: Bundle, models: Path) -> tracking.Record:

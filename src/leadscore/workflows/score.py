@@ -14,7 +14,13 @@ import pandas as pd
 from leadscore import files
 from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
-from leadscore.errors import AgreementError, DataError, InputError, RefusedError
+from leadscore.errors import (
+    AgreementError,
+    DataError,
+    InputError,
+    RefusedError,
+    UsageError,
+)
 from leadscore.explain import column_groups, reasons
 from leadscore.features import describe_features
 from leadscore.judge import judge
@@ -93,6 +99,9 @@ def score(
     InputError, AgreementError, DataError, OutputError, StorageError
     """
     agreement, notes = _agreement_for(data, bundle)
+    if features is not None and features.resolve() == out.resolve():
+        msg = f"--out and --features both name {out}; one would replace the other."
+        raise UsageError(msg)
     for written in (out, features):
         if written is not None:
             _check_out(written, data, agreement)
@@ -169,7 +178,9 @@ def rows_at(
     left_out = status[~is_shown].value_counts().sort_index()
     shown = snapshots[is_shown].sort_values("lead_id")
     rows = build_rows(tables, shown, bundle.catalogue, agreement)
-    return rows, {str(reason): int(n) for reason, n in left_out.items()}
+    counted = {str(reason): int(n) for reason, n in left_out.items()}
+    n_later = tables.leads["lead_id"].nunique() - len(snapshots)
+    return rows, counted | ({"not known yet": n_later} if n_later else {})
 
 
 def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ...]]:

@@ -8,13 +8,12 @@ With too little to learn from, the points serve alone, and the bundle says why.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from leadscore import files
+from leadscore import files, tracking
 from leadscore.agreement import Agreement
 from leadscore.bundle import (
     Bundle,
@@ -22,7 +21,7 @@ from leadscore.bundle import (
     save_bundle,
     set_current,
 )
-from leadscore.errors import LeadscoreError
+from leadscore.errors import BusyError, LeadscoreError
 from leadscore.explain import typical_row
 from leadscore.features import declare_catalogue
 from leadscore.policy import engagement_edges
@@ -59,6 +58,8 @@ class Trained:
         What was read, with its notes and rejects.
     recorded : Recorded
         Where the run was logged, or why it was not.
+    notes : tuple of str
+        What became of a promotion that had been interrupted.
     """
 
     bundle: Bundle
@@ -67,6 +68,7 @@ class Trained:
     is_in_use: bool
     tables: Tables
     recorded: Recorded
+    notes: tuple[str, ...] = ()
 
     @property
     def is_degraded(self) -> bool:
@@ -111,21 +113,32 @@ def train(
         else:
             bundle = load_bundle(models, model_id)
         tell("logging the run")
-        with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
-            is_in_use = _put_first_into_use(bundle, models)
-            recorded = record_run(bundle, models, now=now)
+        recorded, notes = _register(bundle, models, now)
+    is_in_use = in_use(models) == model_id
     folder = models / model_id
-    return Trained(bundle, folder, is_new, is_in_use, tables, recorded)
+    return Trained(bundle, folder, is_new, is_in_use, tables, recorded, notes)
 
 
-def _put_first_into_use(bundle: Bundle, models: Path) -> bool:
-    """Put a model into use where none is; return whether it is the one in use."""
-    # What a kill left of a promotion; if the store does not answer, logging says so.
-    with contextlib.suppress(LeadscoreError):
-        finish_promotion(models)
-    if not in_use(models):
-        set_current(models, bundle.model_id)
-    return in_use(models) == bundle.model_id
+def _register(
+    bundle: Bundle, models: Path, now: pd.Timestamp | None
+) -> tuple[Recorded, tuple[str, ...]]:
+    """Put a model into use where none is, and log it; its bundle is safe by now."""
+    try:
+        with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
+            notes = _finish_promotion(models)
+            if not in_use(models):
+                set_current(models, bundle.model_id)
+            return record_run(bundle, models, now=now), notes
+    except BusyError as error:
+        return Recorded(tracking.store_name(models), why_not=str(error)), ()
+
+
+def _finish_promotion(models: Path) -> tuple[str, ...]:
+    """Finish what a kill left of a promotion; a training does not fail for that."""
+    try:
+        return finish_promotion(models)
+    except LeadscoreError as error:
+        return (f"an interrupted promotion could not be finished: {error}",)
 
 
 def _learn_bundle(
