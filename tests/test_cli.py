@@ -273,8 +273,8 @@ def test_planned_events_do_not_move_the_end_of_the_data(
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "sentence"),
     [
-        (["promote", "2020-01-01-aaaaaaaa"], 66, "is not a model"),
-        (["promote", "../../etc"], 66, "is no model id"),
+        (["promote", "2020-01-01-aaaaaaaa"], 66, "is not a folder of models"),
+        (["log", "../../etc"], 66, "is no model id"),
         (["simulate", "DIR", "--leads", "0", "--seed", "1"], 2, "0"),
         (["simulate", "DIR", "--leads", "5", "--seed", "-1"], 2, "-1"),
     ],

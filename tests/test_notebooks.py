@@ -31,7 +31,7 @@ def test_outputs_are_not_in_version_control(path: Path) -> None:
         (
             "01_first_model",
             [
-                "converted with this model",
+                "a conversion with this model",
                 "rows, the same to the last bit",
                 "hand_raised",
             ],

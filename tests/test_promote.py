@@ -35,16 +35,25 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-@pytest.fixture
-def own(trained: Trained, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def logged(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's model in use, and another that is more hopeful, both logged."""
-    folder = tmp_path / "models"
+    folder = tmp_path_factory.mktemp("logged") / "models"
     shutil.copytree(trained.folder, folder / trained.folder.name)
     (folder / "current").write_text(f"{trained.folder.name}\n")
     save_bundle(hopeful(trained.bundle), folder)
-    for bundle in (trained.bundle, hopeful(trained.bundle)):
-        log_model(bundle, folder, now=NOW)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for bundle in (trained.bundle, hopeful(trained.bundle)):
+            log_model(bundle, folder, now=NOW)
     return folder
+
+
+@pytest.fixture
+def own(logged: Path, tmp_path: Path) -> Path:
+    """A copy to promote in; its runs' artifacts stay where they were logged."""
+    skipped = shutil.ignore_patterns("mlartifacts")
+    return Path(shutil.copytree(logged, tmp_path / "models", ignore=skipped))
 
 
 def hopeful(bundle: Bundle) -> Bundle:
@@ -301,16 +310,26 @@ def test_the_summary_puts_both_models_side_by_side(
 
 
 @pytest.fixture
-def half_done(own: Path, bundle: Bundle) -> Path:
-    """A promotion was killed after the aliases moved, before the model in use did."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(own), "before the model in use"],
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL
+def half_done(own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As a kill leaves it after the aliases moved, before the model in use did."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "name_current", killed)  # undoing dies there, too
+        patched.setattr(module, "replace", lambda entry, **_: entry)
+        with pytest.raises(Killed):
+            promote(own, None, now=LATER)
+    with tracking.opened(own) as store:
+        tracking.set_aliases(store, {"champion": "2", "previous": "1"})
+        tracking.set_aliases(store, {"challenger": None})
     in_between = (bundle.model_id, {"champion": OTHER, "previous": bundle.model_id})
     assert standing(own) == in_between
+    assert is_unfinished(own)
     return own
 
 

@@ -60,6 +60,17 @@ def scored(
     return pd.read_csv(folder / "scores.csv"), pd.read_csv(folder / "rows.csv")
 
 
+@pytest.fixture(scope="session")
+def parquet(
+    sample: Path, registered: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    rows = tmp_path_factory.mktemp("parquet") / "rows.parquet"
+    arguments = ["score", str(sample), "--models", str(registered), "--quiet"]
+    arguments += ["--as-of", "2025-06-04", "--out", str(rows.with_name("list.csv"))]
+    assert main([*arguments, "--features", str(rows)]) == 0
+    return rows
+
+
 def load(registered: Path) -> Any:
     import mlflow
 
@@ -80,6 +91,14 @@ def test_the_registered_model_says_what_the_list_says(
     assert scores["label"].nunique() == 4
     said = model.predict(rows.drop(columns=["lead_id", "as_of"]))
     pd.testing.assert_frame_equal(said, scores[SAID], check_exact=True)
+
+
+def test_rows_in_parquet_do_as_well(
+    model: Any, scored: tuple[pd.DataFrame, pd.DataFrame], parquet: Path
+) -> None:
+    rows = pd.read_parquet(parquet).drop(columns=["lead_id", "as_of"])
+    said = model.predict(rows)
+    pd.testing.assert_frame_equal(said, scored[0][SAID], check_exact=True)
 
 
 def test_the_order_of_columns_and_rows_does_not_matter(
@@ -189,8 +208,8 @@ def test_a_server_gives_the_same_numbers(
 ) -> None:
     scores, rows = scored
     few = rows.drop(columns=["lead_id", "as_of"]).iloc[:60]
-    records = few.astype("object").where(few.notna(), None).to_dict("records")
-    body = json.dumps({"dataframe_records": records}).encode()
+    split = json.loads(few.to_json(orient="split", double_precision=15))
+    body = json.dumps({"dataframe_split": split}).encode()
     with served(registered) as address:
         request = urllib.request.Request(
             f"{address}/invocations", body, {"Content-Type": "application/json"}

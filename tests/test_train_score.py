@@ -99,6 +99,8 @@ def test_every_lead_has_one_row_or_a_reason_to_be_left_out(
 ) -> None:
     scores, left_out = score_tables(bundle, tables, AS_OF)
     known = tables.leads.loc[tables.leads["known_at"] < AS_OF, "lead_id"].nunique()
+    n_later = left_out.pop("not known yet")
+    assert n_later == tables.leads["lead_id"].nunique() - known
     assert scores["lead_id"].is_unique
     assert len(scores) + sum(left_out.values()) == known
     assert tuple(scores.columns) == SCORE_COLUMNS

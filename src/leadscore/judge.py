@@ -182,7 +182,7 @@ def _check_spelt(values: pd.Series, given: pd.Series, known: list[str]) -> None:
     there = given.dropna()
     if len(there) and known and not there.isin(known).any():
         msg = (
-            f"feature column {values.name!r} holds {values.dropna().iloc[0]!r}, which "
+            f"feature column {values.name!r} holds {values.dropna().iloc[0]}, which "
             f"is no text; the model knows {', '.join(map(repr, known[:5]))}. Read the "
             "column as text, or read the rows from a .parquet file."
         )
