@@ -137,7 +137,12 @@ def run_figures(bundle: Bundle) -> dict[str, float]:
         **_label_figures(bundle),
         **_contest_figures(bundle),
     }
-    return {name: float(v) for name, v in figures.items() if v is not None}
+    return {
+        # MLflow shows all digits that there are; marketing reads three.
+        name: float(v) if "/" in name else round(float(v), 3)
+        for name, v in figures.items()
+        if v is not None
+    }
 
 
 def run_candidates(bundle: Bundle) -> pd.DataFrame:
