@@ -110,6 +110,11 @@ def test_runs_say_which_is_live(bundle: Bundle, own: Path) -> None:
         runs = store.client.search_runs([store.experiment_id])
     statuses = {run.data.tags["model_id"]: run.data.tags["status"] for run in runs}
     assert statuses == {OTHER: "LIVE", bundle.model_id: "previous"}
+    roll_back(own, now=LATER)
+    with tracking.opened(own) as store:
+        runs = store.client.search_runs([store.experiment_id])
+    statuses = {run.data.tags["model_id"]: run.data.tags["status"] for run in runs}
+    assert statuses == {OTHER: "retired", bundle.model_id: "LIVE"}
 
 
 def test_a_rollback_restores_the_list_byte_for_byte(

@@ -70,10 +70,6 @@ class Contract:
     name: str
     columns: tuple[Column, ...]
 
-    def with_columns(self, extra: tuple[Column, ...]) -> Contract:
-        """Return the contract with the attributes that an agreement declares."""
-        return Contract(self.name, self.columns + extra)
-
     @property
     def names(self) -> tuple[str, ...]:
         """The column names, in order."""

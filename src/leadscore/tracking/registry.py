@@ -6,7 +6,7 @@ one a rollback returns to. A version knows its bundle by the tag ``model_id``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "find_version",
     "has_run",
     "mark_runs",
+    "marked_runs",
     "set_aliases",
     "set_live_since",
     "versions",
@@ -111,6 +112,15 @@ def mark_runs(store: Store, statuses: Mapping[str, str]) -> list[str]:
         else:
             deleted.append(run_id)
     return deleted
+
+
+def marked_runs(store: Store, statuses: Collection[str]) -> list[str]:
+    """Return the runs whose tag ``status`` is one of some."""
+    found = [
+        store.client.search_runs([store.experiment_id], f"tags.status = '{status}'")
+        for status in statuses
+    ]
+    return [str(run.info.run_id) for runs in found for run in runs]
 
 
 def has_run(store: Store, run_id: str) -> bool:

@@ -18,6 +18,7 @@ from leadscore.report import markdown, report_of
 __all__ = ["describe_live", "in_use", "name_version"]
 
 STATUSES = {"champion": "LIVE", "challenger": "challenger", "previous": "previous"}
+RETIRED = "retired"
 
 
 def name_version(
@@ -72,6 +73,9 @@ def describe_live(store: tracking.Store, models: Path) -> list[str]:
         for alias, status in reversed(STATUSES.items())
         if alias in named
     }
+    # Who lost the alias must not go on calling itself live.
+    marked = tracking.marked_runs(store, STATUSES.values())
+    statuses = dict.fromkeys(marked, RETIRED) | statuses
     deleted = tracking.mark_runs(store, statuses)
     champion = named.get("champion")
     if champion is not None:
