@@ -17,7 +17,7 @@ from leadscore.store.loaded import FACT_END
 from leadscore.store.numbers import detect_decimal, parse_flags, parse_numbers
 from leadscore.store.parse import parse_rows
 from leadscore.store.reader import read_delimited
-from leadscore.tables import INSTANT, INTERACTIONS, LEADS, Column
+from leadscore.tables import INSTANT, INTERACTIONS, LEADS, Column, Contract
 
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 UTC = zoneinfo.ZoneInfo("UTC")
@@ -403,7 +403,8 @@ def test_the_fact_of_a_lead_is_its_creation():
 
 
 def test_an_empty_flag_is_false_and_noted():
-    contract = LEADS.with_columns((Column("no_mail", "flag", "objects"),))
+    no_mail = Column("no_mail", "flag", "objects")
+    contract = Contract(LEADS.name, (*LEADS.columns, no_mail))
     text = "lead_id,created_at,known_at,no_mail\nL1,2025-01-01,2025-01-01,oui\n"
     loaded = table(text + "L2,2025-01-01,2025-01-01,\n", contract=contract)
     assert loaded.frame["no_mail"].tolist() == [True, False]

@@ -14,7 +14,7 @@ from leadscore.store.header import plain_name
 from leadscore.store.lines import Lines, read_lines, uncompress
 from leadscore.store.reader import read_delimited
 from leadscore.store.splitter import MAX_LINES_A_ROW, split_rows
-from leadscore.tables import OUTCOMES, Column
+from leadscore.tables import OUTCOMES, Column, Contract
 
 HEADER = "lead_id,stage,occurred_at\n"
 
@@ -176,7 +176,8 @@ def test_all_missing_columns_are_named_with_the_closest_and_the_line_to_write():
 
 
 def test_a_declared_column_that_is_missing_says_that_it_need_not_be_declared():
-    declared = OUTCOMES.with_columns((Column("size", "number", "", required=True),))
+    size = Column("size", "number", "", required=True)
+    declared = Contract(OUTCOMES.name, (*OUTCOMES.columns, size))
     with pytest.raises(DataError, match=r"\(size\) must not be declared under \[attr"):
         read(HEADER, contract=declared)
 
