@@ -1,0 +1,24 @@
+"""Compile the loops that numpy cannot say, and keep the result where that is possible.
+
+Goes in: a function of arrays and numbers. Comes out: the same one, compiled by numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+__all__ = ["compiled"]
+
+
+def compiled(function: Any) -> Any:
+    """Compile a function, and keep it where that is possible.
+
+    A service without a home and without the right to write beside this file has no
+    place for it: it compiles at each start, for some seconds.
+    """
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
