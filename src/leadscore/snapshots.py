@@ -11,6 +11,8 @@ Goes in: leads and outcomes, instants. Comes out: tables of snapshots. The rules
 4. A lead that converted before as_of, but was known to have done so only later, is
    neither 0 nor 1 there: it is set aside and counted.
 
+What a merge of leads changes, and from when on, `leadscore.merges` says.
+
 Nothing here asks what time it is.
 """
 
@@ -24,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
+from leadscore.merges import merged_in, merges_of, roots_of
 from leadscore.tables import INSTANT
 
 __all__ = [
@@ -156,7 +159,8 @@ def cohort_status(
     -------
     Series of str, index of ``pairs``
         ``eligible``, or the first that applies of: ``objects``, ``merged``,
-        ``converted``, ``too old``, ``disqualified``, ``lost``.
+        ``converted``, ``too old``, ``disqualified``, ``lost``. A lead objects, too, if
+        one does that was merged into it, and both that and the merge were known.
     """
     conversion = agreement.conversion
     known = attributes_at(leads, pairs)
@@ -164,11 +168,8 @@ def cohort_status(
     is_converted = microseconds(converted) < microseconds(pairs["as_of"])
     stage = _standing(pairs, outcomes, agreement)
     age_days = (pairs["as_of"] - pairs["created_at"]) / pd.Timedelta(days=1)
-    objects = np.zeros(len(pairs), dtype=bool)
-    for column in agreement.consent.exclude_when_true:
-        objects |= known[column].fillna(value=False).to_numpy(dtype=bool)
     conditions = [
-        objects,
+        _objects(known, pairs, leads, agreement),
         known["merged_into"].notna().to_numpy(),
         is_converted,
         (age_days > agreement.snapshots.max_age_days).to_numpy(),
@@ -181,6 +182,9 @@ def cohort_status(
 
 def attributes_at(leads: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return, for each (lead, as_of), the latest row of leads known before as_of.
+
+    The lead's own row: what is null in it stays null, whatever is known of leads that
+    were merged into it.
 
     Returns
     -------
@@ -233,11 +237,46 @@ def _look_ahead(agreement: Agreement) -> pd.Timedelta:
 def _first_rows(leads: pd.DataFrame) -> pd.DataFrame:
     """Return one row a lead: who, since when, and since when known.
 
-    The account is the first one ever known: it groups leads, it is never a feature.
+    The account is the first one ever known, and leads of a merge tree share that of its
+    root: it groups leads, it is never a feature, so it may know of every merge.
     """
     grouped = leads.sort_values(["lead_id", "known_at"]).groupby("lead_id")
     columns = ["account_id", "created_at", "known_at"]
-    return grouped[columns].first().reset_index()
+    firsts = grouped[columns].first().reset_index()
+    roots = roots_of(merges_of(leads))
+    account = firsts["lead_id"].map(_accounts_of_trees(firsts, roots))
+    is_in_tree = firsts["lead_id"].isin(roots.index)
+    return firsts.assign(account_id=firsts["account_id"].mask(is_in_tree, account))
+
+
+def _accounts_of_trees(firsts: pd.DataFrame, roots: pd.Series) -> pd.Series:
+    """Return, by lead, the account of its root; or one of its own, if that has none.
+
+    Else one person, under two ids, could be on both sides of a split.
+    """
+    accounts = firsts.set_index("lead_id")["account_id"].reindex(roots)
+    return accounts.fillna("lead:" + roots).set_axis(roots.index)
+
+
+def _objects(
+    known: pd.DataFrame, pairs: pd.DataFrame, leads: pd.DataFrame, agreement: Agreement
+) -> np.ndarray:
+    """Return which pairs object, by their latest row or by that of a merged lead."""
+    columns = list(agreement.consent.exclude_when_true)
+    objects = _any_true(known[columns])
+    others = merged_in(pairs, merges_of(leads))
+    told = leads.loc[leads["lead_id"].isin(others["lead_id"])]
+    told = _latest_before(told[["lead_id", "known_at", *columns]], others)
+    objects[others["place"][_any_true(told)]] = True
+    return objects
+
+
+def _any_true(flags: pd.DataFrame) -> np.ndarray:
+    """Return which rows have a true flag; null is false."""
+    found = np.zeros(len(flags), dtype=bool)
+    for column in flags:
+        found |= flags[column].fillna(value=False).to_numpy(dtype=bool)
+    return found
 
 
 def _pairs_on_grid(
