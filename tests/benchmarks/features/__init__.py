@@ -1,0 +1,1 @@
+"""What the feature columns cost: our engine against what people use instead."""
