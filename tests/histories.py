@@ -16,7 +16,9 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from leadscore.agreement import Agreement, parse_agreement
+from leadscore.buckets import in_memory, rows_of
 from leadscore.features import Catalogue, declare_catalogue
+from leadscore.interactions import Interactions
 from leadscore.tables import INSTANT, Tables
 
 DAY = 86_400_000_000
@@ -230,6 +232,12 @@ def snapshots_of(pairs, created=None) -> pd.DataFrame:
     )
 
 
+def log_of(rows: pd.DataFrame) -> Interactions:
+    """Return interactions as the store gives them."""
+    plain = rows.drop(columns=["visible_at", "machine"], errors="ignore")
+    return in_memory(rows_of(plain), AGREEMENT.machines)
+
+
 def catalogue_of(agreement: Agreement) -> Catalogue:
     """Return the catalogue of a training that saw every known word in enough leads."""
     ids = [f"t{n}" for n in range(25)]
@@ -244,7 +252,7 @@ def catalogue_of(agreement: Agreement) -> Catalogue:
         for kind in KNOWN_KINDS
         for c in CHANNELS
     ]
-    return declare_catalogue(agreement, leads, interactions_of(rows))
+    return declare_catalogue(agreement, leads, log_of(interactions_of(rows)))
 
 
 CATALOGUE = catalogue_of(AGREEMENT)
@@ -256,6 +264,10 @@ class World:
 
     tables: Tables
     as_ofs: tuple[int, ...]
+
+    @property
+    def log(self) -> pd.DataFrame:
+        return self.tables.interactions.frame()
 
     @property
     def lead_ids(self) -> list[str]:
@@ -274,7 +286,7 @@ class World:
 
 def world_of(leads, interactions, outcomes, as_ofs) -> World:
     """Return a world whose export is after everything."""
-    tables = Tables(leads, interactions, outcomes, moment("2027-01-01T00:00Z"))
+    tables = Tables(leads, log_of(interactions), outcomes, moment("2027-01-01T00:00Z"))
     return World(tables, tuple(as_ofs))
 
 

@@ -16,8 +16,16 @@ from hypothesis import strategies as st
 from leadscore import snapshots as snapshots_module
 from leadscore.agreement import Attribute, HandRaise, PointRule, Points
 from leadscore.errors import AgreementError
-from leadscore.features import Catalogue, build, catalogue, describe_features, kernel
-from leadscore.features.build import behaviour
+from leadscore.features import (
+    Catalogue,
+    catalogue,
+    describe_features,
+    fold,
+    kernel,
+    plan,
+)
+from leadscore.features import build as build_module
+from leadscore.features.build import behaviour, build_features
 from leadscore.features.catalogue import declare_catalogue
 from leadscore.features.primitives import Column, Count
 from leadscore.workflows import rows as rows_module
@@ -32,6 +40,7 @@ from tests.histories import (
     catalogue_of,
     interactions_of,
     leads_of,
+    log_of,
     moment,
     outcomes_of,
     seeded_world,
@@ -67,8 +76,9 @@ def small() -> World:
 
 def assert_as_in_sql(world: World, snapshots: pd.DataFrame | None = None) -> None:
     asked = world.snapshots() if snapshots is None else snapshots
-    given = (world.tables.interactions, asked, CATALOGUE, AGREEMENT)
-    found, wanted = behaviour(*given), expected(*given)
+    given = (asked, CATALOGUE, AGREEMENT)
+    found = behaviour(world.tables.interactions, *given)
+    wanted = expected(world.log, *given)
     assert list(found) == list(wanted) == [c.name for c in CATALOGUE.columns]
     for name in found:
         if name == "first_channel":
@@ -87,9 +97,9 @@ def test_every_column_is_what_plain_sql_says(world: World) -> None:
 
 
 def test_every_column_of_a_larger_log_is_what_plain_sql_says(log: World) -> None:
-    known = log.tables.interactions["known_at"]
-    late = log.tables.interactions[known > log.tables.interactions["occurred_at"]]
-    ties = log.tables.interactions.duplicated(["lead_id", "occurred_at"])
+    rows = log.log
+    late = rows[rows["known_at"] > rows["occurred_at"]]
+    ties = rows.duplicated(["lead_id", "occurred_at"])
     assert len(late) > 100
     assert ties.sum() > 300
     assert_as_in_sql(log)
@@ -123,7 +133,7 @@ def test_the_tested_catalogue_holds_every_primitive() -> None:
     union = typing.get_args(catalogue.Primitive)[0]
     declared = {type(column.makes) for column in CATALOGUE.columns}
     assert declared == set(typing.get_args(union))
-    assert {column.makes.does for column in CATALOGUE.columns} == set(build._CODES)
+    assert {column.makes.does for column in CATALOGUE.columns} == set(plan.CODES)
 
 
 # ------------------------------------------------------------------- rules of time
@@ -159,15 +169,16 @@ def rows_at(world: World, *as_ofs: int) -> Rows:
 
 
 def with_tables(world: World, **tables: pd.DataFrame) -> World:
-    return dataclasses.replace(
-        world, tables=dataclasses.replace(world.tables, **tables)
-    )
+    given = dict(tables)
+    if "interactions" in given:
+        given["interactions"] = log_of(given["interactions"])
+    return dataclasses.replace(world, tables=dataclasses.replace(world.tables, **given))
 
 
 def without_future(world: World, as_of: int) -> World:
     """Return the world as it was known just before as_of."""
     then = moment(as_of)
-    leads, log = world.tables.leads, world.tables.interactions
+    leads, log = world.tables.leads, world.log
     return with_tables(
         world,
         leads=leads[leads["known_at"] < then],
@@ -212,9 +223,7 @@ def with_other_future(world: World, as_of: int, seed: int) -> World:
     return with_tables(
         past,
         leads=pd.concat([past.tables.leads, leads_of(leads)], ignore_index=True),
-        interactions=pd.concat(
-            [past.tables.interactions, interactions_of(rows)], ignore_index=True
-        ),
+        interactions=pd.concat([past.log, interactions_of(rows)], ignore_index=True),
     )
 
 
@@ -246,8 +255,7 @@ def test_one_event_a_microsecond_before_changes_the_row_of_every_lead(
     """Guards the law above against rows that see nothing at all."""
     as_of = log.as_ofs[-1]
     again = [(i, as_of - 1, as_of - 1, kind, "web", "a", 1.0) for i in log.lead_ids]
-    old = log.tables.interactions
-    more = pd.concat([old, interactions_of(again)], ignore_index=True)
+    more = pd.concat([log.log, interactions_of(again)], ignore_index=True)
     before = rows_at(log, as_of).features
     after = rows_at(with_tables(log, interactions=more), as_of).features
     assert ((after["n_7d"] - before["n_7d"]) == 1).all()
@@ -286,8 +294,11 @@ def test_an_interaction_that_occurred_before_but_was_known_at_as_of_is_invisible
 def test_a_window_holds_its_first_instant_and_not_the_one_before() -> None:
     t = us("2025-10-27T00:00+01:00")
     edges = [t - 7 * DAY, t - 7 * DAY - 1]
-    log = interactions_of(
-        (str(n), at, at, "email_open", None, None, 1.0) for n, at in enumerate(edges)
+    log = log_of(
+        interactions_of(
+            (str(n), at, at, "email_open", None, None, 1.0)
+            for n, at in enumerate(edges)
+        )
     )
     asked = snapshots_of([("0", t), ("1", t)])
     found = behaviour(log, asked, CATALOGUE, AGREEMENT)
@@ -299,8 +310,10 @@ def test_active_days_are_those_of_the_agreement_time_zone() -> None:
     """Paris set its clocks back on 26 October 2025: that day has 25 hours."""
     t = us("2025-10-28T00:00+01:00")
     first, last = us("2025-10-26T00:00+02:00"), us("2025-10-26T23:59:59+01:00")
-    log = interactions_of(
-        ("L1", at, at, "page_view", None, None, None) for at in (first, last)
+    log = log_of(
+        interactions_of(
+            ("L1", at, at, "page_view", None, None, None) for at in (first, last)
+        )
     )
     asked = snapshots_of([("L1", t)])
     paris = behaviour(log, asked, CATALOGUE, AGREEMENT)
@@ -325,11 +338,11 @@ def test_the_order_of_the_rows_of_a_larger_log_changes_no_bit(log: World) -> Non
 
 
 def shuffled(world: World, seed: int) -> World:
-    tables = {
-        name: getattr(world.tables, name).sample(frac=1, random_state=seed)
-        for name in ("leads", "interactions")
-    }
-    return with_tables(world, **tables)
+    leads, log = (
+        frame.sample(frac=1, random_state=seed)
+        for frame in (world.tables.leads, world.log)
+    )
+    return with_tables(world, leads=leads, interactions=log)
 
 
 def test_a_row_has_the_same_bits_alone_and_with_eleven_others(log: World) -> None:
@@ -365,18 +378,18 @@ def test_a_row_has_the_same_bits_whoever_else_is_asked_for(log: World) -> None:
 @slow
 @given(world=worlds())
 def test_a_history_folded_once_has_the_bits_of_one_folded_anew(world: World) -> None:
-    """One late row, known after all snapshots, sends a lead to the slow path."""
-    prompt = world.tables.interactions.assign(
-        known_at=world.tables.interactions["occurred_at"]
-    )
-    far = max(world.as_ofs) + 1000 * DAY
-    old = min(world.as_ofs) - 500 * DAY
-    late = interactions_of(
-        (i, old, far, "page_view", "web", "a", 1.0) for i in world.lead_ids
-    )
-    slower = pd.concat([prompt, late], ignore_index=True)
-    fast = rows_at(with_tables(world, interactions=prompt))
-    assert differing(fast, rows_at(with_tables(world, interactions=slower))) == []
+    """The shortcut for facts known in order changes nothing."""
+    found = {}
+    for name, change in {
+        "once": [],
+        "anew": [("in_order = _is_", "in_order = not _is_")],
+    }.items():
+        with pytest.MonkeyPatch.context() as patch:
+            twin = mutant(kernel, UNCOMPILED, *change)
+            patch.setattr(fold, "fold", twin.fold)
+            prompt = world.log.assign(known_at=world.log["occurred_at"])
+            found[name] = rows_at(with_tables(world, interactions=prompt))
+    assert differing(found["once"], found["anew"]) == []
 
 
 @slow
@@ -388,7 +401,7 @@ def test_denied_kinds_count_nowhere(world: World) -> None:
         for i in world.lead_ids
         for at in (t - 1, t - DAY, t - 300 * DAY)
     )
-    more = pd.concat([world.tables.interactions, calls], ignore_index=True)
+    more = pd.concat([world.log, calls], ignore_index=True)
     assert (
         differing(rows_at(world), rows_at(with_tables(world, interactions=more))) == []
     )
@@ -408,7 +421,12 @@ def mutant(module: types.ModuleType, *changes: tuple[str, str]) -> types.ModuleT
     return twin
 
 
-UNCOMPILED = ("from numba import njit", "njit = lambda **_: lambda f: f")
+UNCOMPILED = ("from leadscore.compiled import compiled", "compiled = lambda f: f")
+
+
+KNOWN = "if visible[i] < before and"
+SEEN = "history[_SEEN_FROM, i] < now"
+INSIDE = "while ring > 0 and at >= now - widths[ring - 1]:\n            ring -= 1"
 
 
 def breaks_time_travel(world: World) -> bool:
@@ -428,38 +446,49 @@ def breaks_sql(world: World) -> bool:
     [
         pytest.param(None, breaks_time_travel, id="as it is, time travel"),
         pytest.param(None, breaks_sql, id="as it is, sql"),
-        (("if known[i] < now:", "if known[i] <= now:"), breaks_time_travel),
-        (("if known[i] < now:", "if known[i] <= now:"), breaks_sql),
-        (("if known[i] < now:", "if occurred[i] < now:"), breaks_time_travel),
-        (("if known[i] < now:", "if occurred[i] < now:"), breaks_sql),
-        (("if known[i] < known[i - 1]:", "if known[i] < 0:"), breaks_sql),
+        (("if visible[i] < before and", "if visible[i] <= before and"), breaks_sql),
         (
-            ("occurred[seen[tail[w]]] < edge", "occurred[seen[tail[w]]] <= edge"),
-            breaks_sql,
+            ("if visible[i] < before and", "if visible[i] <= before and"),
+            breaks_time_travel,
         ),
-        (("if gap > gap_limit:", "if gap >= gap_limit:"), breaks_sql),
-        (("day_rank[tail] + 1", "day_rank[tail]"), breaks_sql),
-        (("distinct[w] -= copies[w, content[i]] == 0", "pass"), breaks_sql),
-        (("durations[w] -= duration[i]", "pass"), breaks_sql),
-        (("copies[w, code] = 0", "pass"), breaks_sql),
+        (("if visible[i] < before and", "if at < before and"), breaks_time_travel),
+        (("if visible[i] < before and", "if at < before and"), breaks_sql),
+        ((SEEN, SEEN.replace("<", "<=")), breaks_sql),
+        ((SEEN, "history[_AT, i] < now"), breaks_sql),
+        (("in_order = _is_in", "in_order = True or _is_in"), breaks_sql),
+        (("history[_AT, i] < edge", "history[_AT, i] <= edge"), breaks_sql),
+        ((INSIDE, INSIDE.replace(">= now", "> now")), breaks_sql),
+        (("                tail[ring] = i", "                pass"), breaks_sql),
+        (("            tail[w] = i\n    if", "            pass\n    if"), breaks_sql),
+        (("+= gap > gap_limit", "+= gap >= gap_limit"), breaks_sql),
+        (("value = days + 1.0", "value = days"), breaks_sql),
+        (("met[w] -= 1", "pass"), breaks_sql),
+        (("spent[w] -= history[_MS, i]", "pass"), breaks_sql),
+        (("newest[history[_CONTENT, i]] = -1", "pass"), breaks_sql),
     ],
 )
 def test_mutations_of_the_kernel_are_caught(
     small: World, monkeypatch, change, breaks
 ) -> None:
     changes = [UNCOMPILED] if change is None else [UNCOMPILED, change]
-    monkeypatch.setattr(build.kernel, "fold", mutant(kernel, *changes).fold)
+    monkeypatch.setattr(fold, "fold", mutant(kernel, *changes).fold)
     assert breaks(edgy(small)) == (change is not None)
 
 
 def edgy(world: World) -> World:
-    """Return the world with one more lead, who has gaps of exactly 14 days."""
+    """Return the world with one more lead, who has what the edges are made of.
+
+    Gaps of exactly 14 days; and facts that become known, in the order in which they
+    happened, at every as_of and a microsecond after it.
+    """
     t = world.as_ofs[0]
+    rows = [(t - n * 14 * DAY, t - n * 14 * DAY) for n in range(1, 9)]
+    rows += [(at - 2, at) for at in world.as_ofs]
+    rows += [(at - 1, at + 1) for at in world.as_ofs]
     regular = interactions_of(
-        ("L0000", t - n * 14 * DAY, t - n * 14 * DAY, "page_view", "web", "a", 1.5)
-        for n in range(1, 9)
+        ("L0000", at, known, "page_view", "web", "a", 1.5) for at, known in rows
     )
-    others = world.tables.interactions
+    others = world.log
     others = others[others["lead_id"] != "L0000"]
     return with_tables(
         world, interactions=pd.concat([others, regular], ignore_index=True)
@@ -469,7 +498,7 @@ def edgy(world: World) -> World:
 def test_attributes_known_at_as_of_are_caught(small: World, monkeypatch) -> None:
     change = ("allow_exact_matches=False", "allow_exact_matches=True")
     attributes_at = mutant(snapshots_module, change).attributes_at
-    monkeypatch.setattr(build, "attributes_at", attributes_at)
+    monkeypatch.setattr(build_module, "attributes_at", attributes_at)
     monkeypatch.setattr(rows_module, "attributes_at", attributes_at)
     broken = time_travellers(small)
     assert {"features.industry", "persona.persona_fit"} <= set(broken)
@@ -506,7 +535,7 @@ def test_words_of_one_person_are_in_no_catalogue() -> None:
     ]
     rows.append(("L19", 1, 1, "common", None, None, None))
     leads = leads_of({"lead_id": f"L{n}", "created_at": 0} for n in range(20))
-    declared = declare_catalogue(AGREEMENT, leads, interactions_of(rows))
+    declared = declare_catalogue(AGREEMENT, leads, log_of(interactions_of(rows)))
     assert "common" in declared.kinds
     assert "rare" not in declared.kinds
     assert declared.categories == {"industry": ()}
@@ -515,7 +544,7 @@ def test_words_of_one_person_are_in_no_catalogue() -> None:
 def test_denied_kinds_have_no_column_of_their_own() -> None:
     rows = [(f"L{n}", 1, 1, "call", "phone", None, None) for n in range(30)]
     leads = leads_of({"lead_id": f"L{n}", "created_at": 0} for n in range(30))
-    declared = declare_catalogue(AGREEMENT, leads, interactions_of(rows))
+    declared = declare_catalogue(AGREEMENT, leads, log_of(interactions_of(rows)))
     assert "call" not in declared.kinds
     assert declared.channels == ()
     assert not any(column.name.startswith("n_call") for column in declared.columns)
@@ -531,10 +560,10 @@ def test_what_the_data_calls_other_is_other() -> None:
     leads = leads_of(
         {"lead_id": f"L{n}", "created_at": 0, "industry": "other"} for n in range(30)
     )
-    log = interactions_of(rows)
+    log = log_of(interactions_of(rows))
     declared = declare_catalogue(AGREEMENT, leads, log)
     asked = snapshots_of([("L3", 5)])
-    found = build.build_features(leads, log, asked, declared, AGREEMENT)
+    found = build_features(leads, log, asked, declared, AGREEMENT)
     assert found["industry"].tolist() == ["other"]
     assert found["first_channel"].tolist() == ["other"]
     assert found["n_ever"].tolist() == [3.0]
@@ -553,7 +582,7 @@ def test_points_for_a_kind_called_other_count_that_kind_alone() -> None:
         for n, kind in enumerate(["other", "novel", "page_view"])
     ]
     found = behaviour(
-        interactions_of(rows), snapshots_of([("L1", 9)]), declared, agreement
+        log_of(interactions_of(rows)), snapshots_of([("L1", 9)]), declared, agreement
     )
     assert found["decayed_other"].tolist() == [1.0]
     assert found["n_ever"].tolist() == [3.0]
@@ -566,9 +595,9 @@ def test_an_attribute_with_the_name_of_a_feature_is_refused(name: str) -> None:
     declared = {name: Attribute(kind="number", changes=False)}
     agreement = AGREEMENT.model_copy(update={"attributes": declared, "personas": ()})
     leads = leads_of([{"lead_id": "L1", "created_at": 0}]).assign(**{name: 1.0})
-    given = (leads, interactions_of([]), snapshots_of([("L1", 5)]))
+    given = (leads, log_of(interactions_of([])), snapshots_of([("L1", 5)]))
     with pytest.raises(AgreementError, match=name):
-        build.build_features(*given, catalogue_of(agreement), agreement)
+        build_features(*given, catalogue_of(agreement), agreement)
 
 
 @pytest.mark.parametrize("name", ["account_id", "created_at", "as_of", "index"])
@@ -586,9 +615,9 @@ def test_an_attribute_with_a_name_of_our_own_is_refused(name: str) -> None:
 def test_a_kind_whose_column_has_the_name_of_another_is_refused(kind, name) -> None:
     agreement = AGREEMENT.model_copy(update={"hand_raise": HandRaise(kinds=(kind,))})
     leads = leads_of([{"lead_id": "L1", "created_at": 0}])
-    given = (leads, interactions_of([]), snapshots_of([("L1", 5)]))
+    given = (leads, log_of(interactions_of([])), snapshots_of([("L1", 5)]))
     with pytest.raises(AgreementError, match=name):
-        build.build_features(*given, catalogue_of(agreement), agreement)
+        build_features(*given, catalogue_of(agreement), agreement)
 
 
 def test_values_the_catalogue_does_not_know_are_other_and_null_stays_null() -> None:
@@ -606,14 +635,16 @@ def test_values_the_catalogue_does_not_know_are_other_and_null_stays_null() -> N
             },
         ]
     )
-    log = interactions_of(
-        [
-            ("a", 1, 1, "page_view", "fax", None, None),
-            ("b", 1, 1, "page_view", None, None, None),
-        ]
+    log = log_of(
+        interactions_of(
+            [
+                ("a", 1, 1, "page_view", "fax", None, None),
+                ("b", 1, 1, "page_view", None, None, None),
+            ]
+        )
     )
     asked = snapshots_of([(i, DAY) for i in "abc"])
-    found = build.build_features(leads, log, asked, CATALOGUE, AGREEMENT)
+    found = build_features(leads, log, asked, CATALOGUE, AGREEMENT)
     assert found["industry"].astype(object).where(
         found["industry"].notna(), None
     ).tolist() == ["other", None, "food"]
@@ -638,7 +669,7 @@ def test_a_column_of_another_kind_is_refused() -> None:
 
 def test_columns_of_one_window_share_it() -> None:
     """Windows cost time each, so that the same width is declared once."""
-    plan = build.compile_plan(CATALOGUE, n_contents=0)
-    assert len(set(plan.widths.tolist())) == len(plan.widths)
+    made = plan.compile_plan(CATALOGUE, AGREEMENT.zone)
+    assert len(set(made.widths.tolist())) == len(made.widths)
     asked = {c.makes.days for c in CATALOGUE.columns if isinstance(c.makes, Count)}
-    assert len(plan.widths) == len(asked)
+    assert len(made.widths) == len(asked)

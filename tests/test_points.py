@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadscore.agreement import PointRule, Points
-from leadscore.features.build import compile_plan
+from leadscore.features.plan import compile_plan
 from leadscore.points import point_parts, point_reasons
 from leadscore.tables import Tables
 from leadscore.workflows.rows import build_rows
@@ -20,6 +20,7 @@ from tests.histories import (
     catalogue_of,
     interactions_of,
     leads_of,
+    log_of,
     moment,
     outcomes_of,
     snapshots_of,
@@ -50,7 +51,7 @@ def all_earned(histories, *, born: float = 500.0, **points) -> list[dict[str, in
         for kind, ago in events
     ]
     leads = leads_of({"lead_id": i, "created_at": at} for i, at in created.items())
-    tables = Tables(leads, interactions_of(rows), outcomes_of([]), moment(T))
+    tables = Tables(leads, log_of(interactions_of(rows)), outcomes_of([]), moment(T))
     asked = snapshots_of([(lead, T) for lead in created], created)
     made = build_rows(tables, asked, catalogue, agreement)
     assert (made.parts.sum(axis=1) == made.features["points"]).all()
@@ -112,7 +113,7 @@ def test_half_is_exact_for_every_half_life(life: float) -> None:
     """2 ** -1 has no error, so a half-life must give exactly one halving."""
     rule = Points(rules=(PointRule(kind="x", points=1, half_life_days=life),))
     agreement = AGREEMENT.model_copy(update={"points": rule})
-    plan = compile_plan(catalogue_of(agreement), n_contents=0)
+    plan = compile_plan(catalogue_of(agreement), agreement.zone)
     assert 2.0 ** (-plan.decay_rate[-1] * round(life * DAY)) == 0.5
 
 

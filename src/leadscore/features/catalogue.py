@@ -31,6 +31,8 @@ from leadscore.features.primitives import (
     Recency,
     Sum,
 )
+from leadscore.interactions import Interactions
+from leadscore.snapshots import known_before
 from leadscore.tables import LEADS
 
 __all__ = ["OTHER", "Catalogue", "declare_catalogue", "words_of"]
@@ -56,6 +58,8 @@ class Catalogue(Section):
         The known words, sorted; others are ``other``.
     categories : dict of str to tuple of str
         The known values of each category attribute, sorted.
+    groups : dict of str to tuple of str
+        Groups of contents, by patterns like ``/pricing*``.
     columns : tuple of Column
         What the kernel writes, in order; ``first_channel`` is turned into a category.
     """
@@ -63,6 +67,9 @@ class Catalogue(Section):
     kinds: Annotated[Words, Field(strict=False)]
     channels: Annotated[Words, Field(strict=False)]
     categories: dict[str, Annotated[Words, Field(strict=False)]]
+    groups: dict[str, Annotated[Words, Field(strict=False)]] = Field(
+        default_factory=dict
+    )
     columns: Annotated[tuple[Column, ...], Field(strict=False)]
 
     def describe(self) -> dict[str, str]:
@@ -80,23 +87,46 @@ def words_of(values: pd.Series, lead_ids: pd.Series) -> Words:
     values, lead_ids : Series of shape (n_rows,)
         Nulls are not words. At most `MAX_CATEGORIES`, the most common first.
     """
-    leads = lead_ids.groupby(values).nunique()
-    common = leads[leads >= MIN_LEADS].drop(OTHER, errors="ignore").reset_index()
+    return _common(lead_ids.groupby(values).nunique())
+
+
+def _heard(
+    interactions: Interactions, denied: set[str], before: pd.Timestamp | None
+) -> dict[str, pd.Series]:
+    """Return how many leads each kind and each channel has."""
+    found: dict[str, list[pd.Series]] = {"kind": [], "channel": []}
+    for rows in interactions.frames("lead_id", "known_at", "kind", "channel"):
+        allowed = rows[~rows["kind"].isin(denied)]
+        known = allowed if before is None else known_before(allowed, before)
+        for name, counts in found.items():
+            counts.append(known.groupby(name)["lead_id"].nunique())
+    return {n: pd.concat(counts).groupby(level=0).sum() for n, counts in found.items()}
+
+
+def _common(n_leads: pd.Series) -> Words:
+    common = n_leads[n_leads >= MIN_LEADS].drop(OTHER, errors="ignore").reset_index()
     common.columns = pd.Index(["word", "leads"])
     common = common.sort_values(["leads", "word"], ascending=[False, True])
     return tuple(sorted(str(word) for word in common["word"][:MAX_CATEGORIES]))
 
 
 def declare_catalogue(
-    agreement: Agreement, leads: pd.DataFrame, interactions: pd.DataFrame
+    agreement: Agreement,
+    leads: pd.DataFrame,
+    interactions: Interactions,
+    *,
+    before: pd.Timestamp | None = None,
 ) -> Catalogue:
     """Return the catalogue for an agreement, with the words found in the data.
 
     Parameters
     ----------
     agreement : Agreement
-    leads, interactions : DataFrame
+    leads : DataFrame
+    interactions : Interactions
         Only vocabularies are taken from them: no outcome, no count, no average.
+    before : Timestamp, default=None
+        Only from rows known before it; None: from all.
 
     Raises
     ------
@@ -104,8 +134,10 @@ def declare_catalogue(
         An attribute is one of our own columns: an id, or an instant of the row.
     """
     _check_attributes(agreement)
-    allowed = interactions[~interactions["kind"].isin(agreement.features.deny)]
-    kinds = words_of(allowed["kind"], allowed["lead_id"])
+    if before is not None:
+        leads = known_before(leads, before)
+    heard = _heard(interactions, set(agreement.features.deny), before)
+    kinds = _common(heard["kind"])
     spoken_of = {rule.kind for rule in agreement.points.rules}
     spoken_of |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
     kinds = tuple(sorted(set(kinds) | (spoken_of - set(agreement.features.deny))))
@@ -116,7 +148,7 @@ def declare_catalogue(
     }
     return Catalogue(
         kinds=kinds,
-        channels=words_of(allowed["channel"], allowed["lead_id"]),
+        channels=_common(heard["channel"]),
         categories=categories,
         columns=(
             *_total_columns(),

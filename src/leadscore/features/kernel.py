@@ -1,19 +1,23 @@
 """One pass over each lead's history: interactions folded into feature columns.
 
 Goes in: interactions sorted by (lead, occurred_at, content key), snapshots sorted by
-(lead, as_of), and a compiled catalogue, all as plain arrays. Comes out: one row of
-float64 a snapshot; NaN says that it never happened. No join of interactions with
+(lead, as_of), and a compiled catalogue, all as plain arrays. Comes out: one column of
+float64 a feature; NaN says that it never happened. No join of interactions with
 snapshots ever exists.
 
-The rule of time lives in one comparison, ``known[i] < now``: a fact known at as_of or
-later is invisible. Windows are half-open, ``[as_of - width, as_of)``, by ``occurred``.
-Nothing depends on which other snapshots are asked for: counts are integers, and decayed
-sums are carried from interaction to interaction, never from snapshot to snapshot, so a
-row has the same bits alone and in company.
+The rule of time lives in one comparison, ``visible[i] < before``: a fact known at as_of
+or later is invisible. Windows are half-open, ``[as_of - width, as_of)``, by
+``occurred``. Nothing depends on which other snapshots are asked for: counts are
+integers, and decayed sums are carried from interaction to interaction, never from
+snapshot to snapshot, so a row has the same bits alone and in company.
 
 A lead whose facts became known in the order in which they happened is folded once,
 whatever the number of its snapshots. A lead with late facts is folded anew for each
 snapshot over what was known then; that is exact, and rare.
+
+Windows nest, so the kernel keeps *rings*: ring 0 is inside the narrowest window, ring 1
+between the two narrowest, and so on. Each interaction stands in one ring and moves
+outwards as time passes; a window's count is the sum of the rings inside it.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from leadscore.compiled import compiled
 from leadscore.snapshots import DAY_US
 
 __all__ = [
@@ -39,13 +43,14 @@ __all__ = [
     "Events",
     "Moments",
     "Plan",
+    "Words",
     "fold",
 ]
 
 EVER_US = 1 << 61  # a width that reaches before any instant, and cannot overflow
 
-COUNT = 0  # a: kind, or n_kinds for all; b: window
-RECENCY = 1  # a: kind, or n_kinds for all
+COUNT = 0  # a: slot; b: window
+RECENCY = 1  # a: slot
 DECAY = 2  # a: decay
 ACTIVE_DAYS = 3  # b: window
 DISTINCT = 4  # b: window
@@ -58,32 +63,49 @@ _NEVER = np.iinfo(np.int64).min
 
 
 class Events(NamedTuple):
-    """Interactions, sorted by lead, then occurred, then what they say.
+    """Interactions; those of a lead stand together, by time, then what they say.
 
     Parameters
     ----------
-    start : int64 array of shape (n_leads + 1,)
-        Lead ``g`` owns the events ``start[g]:start[g + 1]``.
-    occurred, known : int64 arrays of shape (n_events,)
-        Microseconds since 1970 UTC; ``known`` is never before ``occurred``.
-    kind : int64 array of shape (n_events,)
-        Codes ``0 .. n_kinds - 1``.
-    channel, content : int64 arrays of shape (n_events,)
-        Codes; -1 where null.
-    duration : int64 array of shape (n_events,)
-        Milliseconds, 0 where null: integers, so that sums are exact.
-    day : int64 array of shape (n_events,)
-        Calendar day in the agreement's time zone.
+    begin, stop : int64 arrays of shape (n_leads,)
+        Lead ``g`` owns the events ``begin[g]:stop[g]``.
+    occurred, visible : int64 arrays of shape (n_events,)
+        Microseconds since 1970 UTC; ``visible`` is when it counts from, never before
+        ``occurred``.
+    kind, channel, content : int32 arrays of shape (n_events,)
+        Codes of the bucket's own dictionaries; -1 where null, and for a kind that is
+        not to be seen at all.
+    duration : float64 array of shape (n_events,)
+        Seconds; NaN where null.
     """
 
-    start: Any
+    begin: Any
+    stop: Any
     occurred: Any
-    known: Any
+    visible: Any
     kind: Any
     channel: Any
     content: Any
     duration: Any
-    day: Any
+
+
+class Words(NamedTuple):
+    """What the codes of the bucket's dictionaries are in the catalogue.
+
+    Parameters
+    ----------
+    kind_slot : int64 array of shape (n_words,)
+        Where each kind counts; -1 for one on the deny-list: it does not exist.
+    channel_code : int64 array of shape (n_words,)
+        Code of each channel in the catalogue.
+    content_start, content_slot : int64 arrays of shape (n_words + 1,), (n_members,)
+        Content ``c`` counts in the slots ``content_slot[content_start[c]:...]``.
+    """
+
+    kind_slot: Any
+    channel_code: Any
+    content_start: Any
+    content_slot: Any
 
 
 class Moments(NamedTuple):
@@ -95,314 +117,499 @@ class Moments(NamedTuple):
         Lead ``g`` owns the snapshots ``start[g]:start[g + 1]``.
     as_of : int64 array of shape (n_snapshots,)
         Microseconds since 1970 UTC, ascending within a lead.
+    place : int64 array of shape (n_snapshots,)
+        The column of ``out`` that each of them writes.
     """
 
     start: Any
     as_of: Any
+    place: Any
 
 
 class Plan(NamedTuple):
     """A compiled catalogue.
 
+    A *slot* is something that is counted: each kind, the kinds not known, each channel
+    and each content group where columns ask for them, and last the total.
+
     Parameters
     ----------
     widths : int64 array of shape (n_windows,)
-        Window widths in microseconds.
+        Window widths in microseconds, ascending; `EVER_US` is the last.
+    n_slots : int
+    first_channel : int
+        Slot of channel code 0; -1 where no column counts channels.
+    decay_start, decay_item : int64 arrays of shape (n_kinds + 1,), (n_items,)
+        Kind slot ``k`` adds to the decays ``decay_item[decay_start[k]:...]``,
+    decay_weight : float64 array of shape (n_items,)
+        and how much.
     decay_rate : float64 array of shape (n_decays,)
         Halvings a microsecond; 0 for a sum that does not fade.
-    decay_weight : float64 array of shape (n_decays, n_kinds)
-        What each kind adds to each decayed sum.
     gap_limit : int
         Microseconds; `GAPS_OVER` counts silences strictly longer.
-    n_contents : int
-        Number of content codes.
+    shift_from, shift : int64 arrays of shape (n_shifts,)
+        From which instant on local time is how many microseconds ahead of UTC; the
+        first instant is before all others.
     op, a, b : int64 arrays of shape (n_columns,)
         What each column is; see the constants.
     """
 
     widths: Any
-    decay_rate: Any
+    n_slots: int
+    first_channel: int
+    decay_start: Any
+    decay_item: Any
     decay_weight: Any
+    decay_rate: Any
     gap_limit: int
-    n_contents: int
+    shift_from: Any
+    shift: Any
     op: Any
     a: Any
     b: Any
 
 
-_N_SEEN, _HEAD, _LONGEST, _N_GAPS = 0, 1, 2, 3  # places in `scalar`
+# Rows of `history`: what is seen of one lead, oldest first.
+_AT, _SEEN_FROM, _KIND, _CHANNEL, _CONTENT, _MS, _DAY_RANK = 0, 1, 2, 3, 4, 5, 6
+# Places in `scalar`: the few numbers that a history carries along.
+_HEAD, _LONGEST, _N_GAPS = 0, 1, 2
+
+_BLOCK = 32
 
 
-def _compiled(function: Any) -> Any:
-    """Compile a function, and keep it where that is possible.
-
-    A service without a home and without the right to write beside this file has no
-    place for it: it compiles at each start, for some seconds.
-    """
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
-
-
-@_compiled
-def fold(events: Any, moments: Any, plan: Any, out: Any) -> None:
-    """Write one row of features a snapshot into ``out``.
+@compiled
+def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
+    """Write one row of features a snapshot into the columns of ``out``.
 
     Parameters
     ----------
     events : Events
+    words : Words
     moments : Moments
     plan : Plan
-    out : float64 array of shape (n_snapshots, n_columns)
-        Overwritten.
+    out : float64 array of shape (n_columns, n_rows)
+        The cells ``out[:, place]`` are overwritten.
 
     Notes
     -----
     The arrays are unpacked here once: numba counts references each time that a field
     of a tuple is touched, which made the loops ten times slower.
     """
-    start, occurred, known, kind, channel, content, duration, day = events
-    moment_start, as_of = moments
-    widths, decay_rate, decay_weight, gap_limit, n_contents, op, a, b = plan
-    n_windows, n_kinds = widths.shape[0], decay_weight.shape[1]
-    n_decays = decay_rate.shape[0]
+    begin, stop, occurred, visible, kind, channel, content, duration = events
+    kind_slot, channel_code, content_start, content_slot = words
+    moment_start, as_of, place = moments
+    widths, n_slots, first_channel = plan.widths, plan.n_slots, plan.first_channel
+    decay_start, decay_item = plan.decay_start, plan.decay_item
+    decay_weight, decay_rate = plan.decay_weight, plan.decay_rate
+    gap_limit, shift_from, shift = plan.gap_limit, plan.shift_from, plan.shift
+    op, a, b = plan.op, plan.a, plan.b
+    n_windows, n_leads = widths.shape[0], begin.shape[0]
     longest = 0
-    for lead in range(start.shape[0] - 1):
-        longest = max(longest, start[lead + 1] - start[lead])
+    for lead in range(n_leads):
+        longest = max(longest, stop[lead] - begin[lead])
 
-    seen = np.zeros(longest, np.int64)  # visible events, in order
-    day_rank = np.zeros(longest, np.int64)  # distinct days up to each of them
-    tail = np.zeros(n_windows, np.int64)  # first of `seen` still inside a window
-    counts = np.zeros((n_windows, n_kinds + 1), np.int64)  # last column: all kinds
-    durations = np.zeros(n_windows, np.int64)
-    copies = np.zeros((n_windows, n_contents), np.int64)
-    distinct = np.zeros(n_windows, np.int64)  # contents with at least one copy
-    last = np.zeros(n_kinds + 1, np.int64)
-    decayed = np.zeros(n_decays, np.float64)
-    decayed_at = np.zeros(n_decays, np.int64)
-    scalar = np.zeros(4, np.int64)
+    history = np.empty((7, longest), np.int64)
+    rings = np.zeros((n_windows, n_slots), np.int64)
+    inside = np.zeros((n_windows, n_slots), np.int64)
+    spent = np.zeros(n_windows, np.int64)  # milliseconds in each ring
+    met = np.zeros(n_windows, np.int64)  # contents whose last time is in each ring
+    tail = np.zeros(n_windows, np.int64)  # first of the history inside each window
+    newest = np.full(content_start.shape[0], -1, np.int64)  # last time of each content
+    last = np.zeros(n_slots, np.int64)
+    decayed = np.zeros(decay_rate.shape[0], np.float64)
+    decayed_at = np.zeros(decay_rate.shape[0], np.int64)
+    scalar = np.zeros(3, np.int64)
+    # Columns of `out` lie far apart: rows are gathered before they are written.
+    block = np.empty((_BLOCK, op.shape[0]), np.float64)
+    places = np.empty(_BLOCK, np.int64)
+    n_block = 0
 
-    for lead in range(start.shape[0] - 1):
-        end_event = start[lead + 1]
-        in_order = _is_in_order(known, start[lead], end_event)
-        fresh = True
-        for s in range(moment_start[lead], moment_start[lead + 1]):
+    for lead in range(n_leads):
+        first, end = moment_start[lead], moment_start[lead + 1]
+        if first == end:
+            continue
+        in_order = _is_in_order(visible, begin[lead], stop[lead], as_of, first, end)
+        n_seen = 0
+        for s in range(first, end):
             now = as_of[s]
-            if fresh or not in_order:
-                _forget_contents(seen, content, copies, scalar)
-                _forget_sums(
-                    tail, counts, durations, distinct, last, decayed, decayed_at
+            if s == first or not in_order:
+                _forget_contents(n_seen, history, newest)
+                n_seen = _gather(
+                    as_of[end - 1] if in_order else now,
+                    begin[lead],
+                    stop[lead],
+                    occurred,
+                    visible,
+                    kind,
+                    channel,
+                    content,
+                    duration,
+                    kind_slot,
+                    channel_code,
+                    shift_from,
+                    shift,
+                    history,
                 )
+                rings[:] = 0
+                spent[:] = 0
+                met[:] = 0
+                tail[:] = 0
+                last[:] = _NEVER
+                decayed[:] = 0.0
+                decayed_at[:] = 0
                 scalar[:] = 0
-                scalar[_HEAD] = start[lead]
                 scalar[_LONGEST] = -1
-                fresh = False
-            while scalar[_HEAD] < end_event:
-                i = scalar[_HEAD]
-                if known[i] < now:
-                    _add_to_sequence(
-                        i, occurred, day, gap_limit, seen, day_rank, scalar
-                    )
-                    _add_to_windows(
-                        i, kind, content, duration, counts, durations, copies, distinct
-                    )
-                    last[kind[i]] = last[n_kinds] = occurred[i]
-                    _add_to_decays(
-                        kind[i],
-                        occurred[i],
-                        decay_rate,
-                        decay_weight,
-                        decayed,
-                        decayed_at,
-                    )
-                elif in_order:
-                    break
-                scalar[_HEAD] = i + 1
-            for w in range(n_windows):
-                edge = now - widths[w]
-                while tail[w] < scalar[_N_SEEN] and occurred[seen[tail[w]]] < edge:
-                    i = seen[tail[w]]
-                    _take_out(
-                        w,
-                        i,
-                        kind,
-                        content,
-                        duration,
-                        counts,
-                        durations,
-                        copies,
-                        distinct,
-                    )
-                    tail[w] += 1
-            for c in range(op.shape[0]):
-                x, w = a[c], b[c]
-                if op[c] == COUNT:
-                    value = float(counts[w, x])
-                elif op[c] == RECENCY:
-                    value = _days_between(last[x], now)
-                elif op[c] == DECAY:
-                    value = _faded(decayed[x], decayed_at[x], now, decay_rate[x])
-                elif op[c] == ACTIVE_DAYS:
-                    value = _active_days(tail[w], day_rank, scalar)
-                elif op[c] == DISTINCT:
-                    value = float(distinct[w])
-                elif op[c] == SUM:
-                    value = durations[w] / 1000.0
-                elif op[c] == LONGEST_GAP:
-                    value = _longest_gap(scalar)
-                elif op[c] == GAPS_OVER:
-                    value = float(scalar[_N_GAPS])
-                else:
-                    value = _first(channel, seen, scalar)
-                out[s, c] = value
+            _move_outwards(
+                now,
+                first_channel,
+                widths,
+                content_start,
+                content_slot,
+                history,
+                newest,
+                tail,
+                rings,
+                spent,
+                met,
+                scalar,
+            )
+            head = scalar[_HEAD]
+            _add_to_rings(
+                now,
+                n_seen,
+                first_channel,
+                widths,
+                content_start,
+                content_slot,
+                history,
+                newest,
+                tail,
+                rings,
+                spent,
+                met,
+                last,
+                scalar,
+            )
+            _add_to_sums(
+                head,
+                gap_limit,
+                decay_start,
+                decay_item,
+                decay_weight,
+                decay_rate,
+                history,
+                decayed,
+                decayed_at,
+                scalar,
+            )
+            _emit(
+                now,
+                op,
+                a,
+                b,
+                decay_rate,
+                history,
+                rings,
+                spent,
+                met,
+                tail,
+                last,
+                decayed,
+                decayed_at,
+                scalar,
+                inside,
+                n_block,
+                block,
+            )
+            places[n_block] = place[s]
+            n_block += 1
+            if n_block == _BLOCK:
+                _write(block, places, n_block, out)
+                n_block = 0
+        _forget_contents(n_seen, history, newest)
+    _write(block, places, n_block, out)
 
 
-@_compiled
-def _is_in_order(known: Any, first: int, end: int) -> bool:
-    for i in range(first + 1, end):  # noqa: SIM110 - numba knows no generators
-        if known[i] < known[i - 1]:
-            return False
-    return True
-
-
-@_compiled
-def _forget_contents(seen: Any, content: Any, copies: Any, scalar: Any) -> None:
-    """Clear only what the last history touched; there may be very many contents."""
-    for j in range(scalar[_N_SEEN]):
-        code = content[seen[j]]
-        if code >= 0:
-            for w in range(copies.shape[0]):
-                copies[w, code] = 0
-
-
-@_compiled
-def _forget_sums(
+@compiled
+def _emit(
+    now: int,
+    op: Any,
+    a: Any,
+    b: Any,
+    decay_rate: Any,
+    history: Any,
+    rings: Any,
+    spent: Any,
+    met: Any,
     tail: Any,
-    counts: Any,
-    durations: Any,
-    distinct: Any,
     last: Any,
     decayed: Any,
     decayed_at: Any,
+    scalar: Any,
+    inside: Any,
+    row: int,
+    block: Any,
 ) -> None:
-    tail[:] = 0
-    counts[:] = 0
-    durations[:] = 0
-    distinct[:] = 0
-    last[:] = _NEVER
-    decayed[:] = 0.0
-    decayed_at[:] = 0
+    """Write what the history comes to at an instant into one row of ``block``."""
+    n_windows, n_slots = rings.shape
+    head = scalar[_HEAD]
+    for slot in range(n_slots):
+        inside[0, slot] = rings[0, slot]
+    for w in range(1, n_windows):
+        for slot in range(n_slots):
+            inside[w, slot] = inside[w - 1, slot] + rings[w, slot]
+    for w in range(n_windows):
+        inside[w, n_slots - 1] = head - tail[w]
+    for c in range(op.shape[0]):
+        does, x, w = op[c], a[c], b[c]
+        if does == COUNT:
+            value = float(inside[w, x])
+        elif does == RECENCY:
+            value = np.nan if last[x] == _NEVER else (now - last[x]) / DAY_US
+        elif does == DECAY:
+            value = _faded(decayed[x], decayed_at[x], now, decay_rate[x])
+        elif does == ACTIVE_DAYS:
+            value = 0.0
+            if tail[w] < head:
+                days = history[_DAY_RANK, head - 1] - history[_DAY_RANK, tail[w]]
+                value = days + 1.0
+        elif does == DISTINCT:
+            n_met = 0
+            for ring in range(w + 1):
+                n_met += met[ring]
+            value = float(n_met)
+        elif does == SUM:
+            milliseconds = 0
+            for ring in range(w + 1):
+                milliseconds += spent[ring]
+            value = milliseconds / 1000.0
+        elif does == LONGEST_GAP:
+            longest = scalar[_LONGEST]
+            value = longest / DAY_US if longest >= 0 else np.nan
+        elif does == GAPS_OVER:
+            value = float(scalar[_N_GAPS])
+        else:
+            value = np.nan
+            if head > 0 and history[_CHANNEL, 0] >= 0:
+                value = float(history[_CHANNEL, 0])
+        block[row, c] = value
 
 
-@_compiled
-def _add_to_sequence(
-    i: int,
+@compiled
+def _write(block: Any, places: Any, n_block: int, out: Any) -> None:
+    for c in range(block.shape[1]):
+        for s in range(n_block):
+            out[c, places[s]] = block[s, c]
+
+
+@compiled
+def _is_in_order(
+    visible: Any, begin: int, stop: int, as_of: Any, first: int, end: int
+) -> bool:
+    """Return whether what each snapshot sees is what the one before saw, and then more.
+
+    It is not where an interaction is seen by a snapshot that does not yet see an older
+    one, which a later snapshot sees.
+    """
+    before = as_of[end - 1]
+    latest = _NEVER
+    for i in range(begin, stop):
+        if visible[i] < latest:
+            s = first + np.searchsorted(as_of[first:end], visible[i], side="right")
+            if as_of[s] <= latest:
+                return False
+        elif visible[i] < before:
+            latest = visible[i]
+    return True
+
+
+@compiled
+def _forget_contents(n_seen: int, history: Any, newest: Any) -> None:
+    """Clear only what the last history touched; there may be very many contents."""
+    for i in range(n_seen):
+        if history[_CONTENT, i] >= 0:
+            newest[history[_CONTENT, i]] = -1
+
+
+@compiled
+def _gather(
+    before: int,
+    begin: int,
+    stop: int,
     occurred: Any,
-    day: Any,
-    gap_limit: int,
-    seen: Any,
-    day_rank: Any,
+    visible: Any,
+    kind: Any,
+    channel: Any,
+    content: Any,
+    duration: Any,
+    kind_slot: Any,
+    channel_code: Any,
+    shift_from: Any,
+    shift: Any,
+    history: Any,
+) -> int:
+    """Copy what is visible before an instant into ``history``; return how much."""
+    n_seen = 0
+    zone = 0
+    day_before = 0
+    rank = 0
+    for i in range(begin, stop):
+        at = occurred[i]
+        if at >= before:
+            break
+        if visible[i] < before and kind[i] >= 0 and kind_slot[kind[i]] >= 0:
+            while zone + 1 < shift_from.shape[0] and shift_from[zone + 1] <= at:
+                zone += 1
+            day = (at + shift[zone]) // DAY_US
+            rank += n_seen > 0 and day != day_before
+            day_before = day
+            spent = duration[i]
+            history[_AT, n_seen] = at
+            history[_SEEN_FROM, n_seen] = visible[i]
+            history[_KIND, n_seen] = kind_slot[kind[i]]
+            history[_CHANNEL, n_seen] = (
+                channel_code[channel[i]] if channel[i] >= 0 else -1
+            )
+            history[_CONTENT, n_seen] = content[i]
+            history[_MS, n_seen] = 0 if np.isnan(spent) else int(np.rint(spent * 1e3))
+            history[_DAY_RANK, n_seen] = rank
+            n_seen += 1
+    return n_seen
+
+
+@compiled
+def _move_outwards(
+    now: int,
+    first_channel: int,
+    widths: Any,
+    content_start: Any,
+    content_slot: Any,
+    history: Any,
+    newest: Any,
+    tail: Any,
+    rings: Any,
+    spent: Any,
+    met: Any,
     scalar: Any,
 ) -> None:
-    n_seen = scalar[_N_SEEN]
-    if n_seen == 0:
-        day_rank[0] = 0
-    else:
-        before = seen[n_seen - 1]
-        gap = occurred[i] - occurred[before]
-        scalar[_LONGEST] = max(scalar[_LONGEST], gap)
-        if gap > gap_limit:
-            scalar[_N_GAPS] += 1
-        day_rank[n_seen] = day_rank[n_seen - 1] + (day[i] != day[before])
-    seen[n_seen] = i
-    scalar[_N_SEEN] = n_seen + 1
+    """Move what time has carried out of a window into the next ring."""
+    has_groups = content_slot.shape[0] > 0
+    head = scalar[_HEAD]
+    for w in range(widths.shape[0] - 1):
+        edge = now - widths[w]
+        i = tail[w]
+        while i < head and history[_AT, i] < edge:
+            kind, content = history[_KIND, i], history[_CONTENT, i]
+            rings[w, kind] -= 1
+            rings[w + 1, kind] += 1
+            if first_channel >= 0 and history[_CHANNEL, i] >= 0:
+                channel = first_channel + history[_CHANNEL, i]
+                rings[w, channel] -= 1
+                rings[w + 1, channel] += 1
+            if content >= 0 and has_groups:
+                for j in range(content_start[content], content_start[content + 1]):
+                    rings[w, content_slot[j]] -= 1
+                    rings[w + 1, content_slot[j]] += 1
+            if content >= 0 and newest[content] == i:
+                met[w] -= 1
+                met[w + 1] += 1
+            spent[w] -= history[_MS, i]
+            spent[w + 1] += history[_MS, i]
+            i += 1
+        tail[w] = i
 
 
-@_compiled
-def _add_to_windows(
-    i: int,
-    kind: Any,
-    content: Any,
-    duration: Any,
-    counts: Any,
-    durations: Any,
-    copies: Any,
-    distinct: Any,
+@compiled
+def _add_to_rings(
+    now: int,
+    n_seen: int,
+    first_channel: int,
+    widths: Any,
+    content_start: Any,
+    content_slot: Any,
+    history: Any,
+    newest: Any,
+    tail: Any,
+    rings: Any,
+    spent: Any,
+    met: Any,
+    last: Any,
+    scalar: Any,
 ) -> None:
-    n_kinds = counts.shape[1] - 1
-    for w in range(counts.shape[0]):
-        counts[w, kind[i]] += 1
-        counts[w, n_kinds] += 1
-        durations[w] += duration[i]
-        if content[i] >= 0:
-            distinct[w] += copies[w, content[i]] == 0
-            copies[w, content[i]] += 1
+    """Put what has become visible into its ring, oldest and outermost first."""
+    has_groups = content_slot.shape[0] > 0
+    head = scalar[_HEAD]
+    ring = widths.shape[0] - 1
+    i = head
+    while i < n_seen and history[_SEEN_FROM, i] < now:
+        at, kind, content = history[_AT, i], history[_KIND, i], history[_CONTENT, i]
+        while ring > 0 and at >= now - widths[ring - 1]:
+            ring -= 1
+            if tail[ring] >= head:  # nothing older is inside this window
+                tail[ring] = i
+        rings[ring, kind] += 1
+        last[kind] = at
+        if first_channel >= 0 and history[_CHANNEL, i] >= 0:
+            channel = first_channel + history[_CHANNEL, i]
+            rings[ring, channel] += 1
+            last[channel] = at
+        if content >= 0 and has_groups:
+            for j in range(content_start[content], content_start[content + 1]):
+                rings[ring, content_slot[j]] += 1
+                last[content_slot[j]] = at
+        if content >= 0:
+            before = newest[content]
+            if before >= 0:
+                met[_ring_of(history[_AT, before], now, widths)] -= 1
+            met[ring] += 1
+            newest[content] = i
+        spent[ring] += history[_MS, i]
+        i += 1
+    for w in range(ring):  # windows that none of these is inside
+        if tail[w] >= head:
+            tail[w] = i
+    if i > 0:
+        last[last.shape[0] - 1] = history[_AT, i - 1]
+    scalar[_HEAD] = i
 
 
-@_compiled
-def _take_out(
-    w: int,
-    i: int,
-    kind: Any,
-    content: Any,
-    duration: Any,
-    counts: Any,
-    durations: Any,
-    copies: Any,
-    distinct: Any,
-) -> None:
-    n_kinds = counts.shape[1] - 1
-    counts[w, kind[i]] -= 1
-    counts[w, n_kinds] -= 1
-    durations[w] -= duration[i]
-    if content[i] >= 0:
-        copies[w, content[i]] -= 1
-        distinct[w] -= copies[w, content[i]] == 0
+@compiled
+def _ring_of(at: int, now: int, widths: Any) -> int:
+    ring = widths.shape[0] - 1
+    while ring > 0 and at >= now - widths[ring - 1]:
+        ring -= 1
+    return ring
 
 
-@_compiled
-def _add_to_decays(
-    kind: int,
-    at: int,
-    decay_rate: Any,
+@compiled
+def _add_to_sums(
+    begin: int,
+    gap_limit: int,
+    decay_start: Any,
+    decay_item: Any,
     decay_weight: Any,
+    decay_rate: Any,
+    history: Any,
     decayed: Any,
     decayed_at: Any,
+    scalar: Any,
 ) -> None:
-    for d in range(decay_rate.shape[0]):
-        weight = decay_weight[d, kind]
-        if weight != 0.0:
-            decayed[d] = _faded(decayed[d], decayed_at[d], at, decay_rate[d]) + weight
+    """Carry silences and decayed sums over the interactions from ``begin`` on."""
+    for i in range(begin, scalar[_HEAD]):
+        at, kind = history[_AT, i], history[_KIND, i]
+        if i > 0:
+            gap = at - history[_AT, i - 1]
+            scalar[_LONGEST] = max(scalar[_LONGEST], gap)
+            scalar[_N_GAPS] += gap > gap_limit
+        for j in range(decay_start[kind], decay_start[kind + 1]):
+            d = decay_item[j]
+            faded = _faded(decayed[d], decayed_at[d], at, decay_rate[d])
+            decayed[d] = faded + decay_weight[j]
             decayed_at[d] = at
 
 
-@_compiled
+@compiled
 def _faded(value: float, since: int, now: int, rate: float) -> float:
-    if value == 0.0:
-        return 0.0
+    if value == 0.0 or rate == 0.0 or now == since:
+        return value
     return float(value * 2.0 ** (-rate * (now - since)))
-
-
-@_compiled
-def _days_between(since: int, now: int) -> float:
-    return np.nan if since == _NEVER else (now - since) / DAY_US
-
-
-@_compiled
-def _longest_gap(scalar: Any) -> float:
-    return scalar[_LONGEST] / DAY_US if scalar[_LONGEST] >= 0 else np.nan
-
-
-@_compiled
-def _active_days(tail: int, day_rank: Any, scalar: Any) -> float:
-    if tail == scalar[_N_SEEN]:
-        return 0.0
-    return float(day_rank[scalar[_N_SEEN] - 1] - day_rank[tail] + 1)
-
-
-@_compiled
-def _first(channel: Any, seen: Any, scalar: Any) -> float:
-    if scalar[_N_SEEN] == 0 or channel[seen[0]] < 0:
-        return np.nan
-    return float(channel[seen[0]])

@@ -31,18 +31,28 @@ GAP_DAYS = 14
 
 
 class Count(Section):
-    """How many interactions of a kind (None: of all) in a window (None: ever)."""
+    """How many interactions in a window (None: ever).
+
+    Of a kind, through a channel, or with a content of a group; all where none is given.
+    """
 
     does: Literal["count"] = "count"
     kind: str | None = None
+    channel: str | None = None
+    group: str | None = None
     days: int | None = None
 
 
 class Recency(Section):
-    """Days since the last interaction of a kind (None: of any); null if never."""
+    """Days since the last interaction; null if never.
+
+    Of a kind, through a channel, or with a content of a group; any where none is given.
+    """
 
     does: Literal["recency"] = "recency"
     kind: str | None = None
+    channel: str | None = None
+    group: str | None = None
 
 
 class Decay(Section):
