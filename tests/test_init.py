@@ -69,9 +69,9 @@ def test_tables_read_through_the_draft_are_the_sample_s_tables(
     pd.testing.assert_frame_equal(leads[list(ours.leads)], ours.leads)
     kinds = {word: kind for kind, word in foreign.KINDS.items()}
     stages = {word: stage for stage, word in foreign.STAGES.items()}
-    order = list(ours.interactions)
+    order = list(ours.interactions.frame())
     for mine, read, column, words in (
-        (ours.interactions, theirs.interactions, "kind", kinds),
+        (ours.interactions.frame(), theirs.interactions.frame(), "kind", kinds),
         (ours.outcomes, theirs.outcomes, "stage", stages),
     ):
         back = read.assign(**{column: read[column].map(words).astype("str")})
@@ -114,7 +114,7 @@ def test_raised_hands_and_points_are_for_kinds_that_exist(french: Drafted) -> No
     points = {r.kind: r.points for r in french.agreement.points.rules}
     assert points[foreign.KINDS["whitepaper_download"]] == 5
     assert points[foreign.KINDS["email_open"]] == 2
-    assert set(points) <= set(french.tables.interactions["kind"])
+    assert set(points) <= set(french.tables.interactions.by_kind().index)
 
 
 def test_every_guess_in_the_text_says_because(french: Drafted) -> None:

@@ -628,8 +628,8 @@ def test_the_survivor_has_the_conversions_and_no_file_has_more_rows(
         note.startswith("outcomes.csv: 3 rows read, 3 us") for note in tables.notes
     )
     assert tables.notes[-1] == (
-        "1 leads were merged into others; their conversions count for those, too, from "
-        "the merge on."
+        "Leads merged into others: 1. What they did, and that they converted, counts "
+        "for those, too, from the merge on."
     )
 
 

@@ -300,6 +300,7 @@ def test_columns_have_the_types_of_the_contract():
         "channel": "str",
         "content": "str",
         "duration_s": "float64",
+        "event_id": "str",
         FACT_END: INSTANT,
     }
     assert loaded.frame["lead_id"].tolist() == ["007"]

@@ -46,9 +46,10 @@ def all_earned(histories, *, born: float = 500.0, **points) -> list[dict[str, in
         catalogue = catalogue_of(agreement)
     created = {f"L{n}": T - round(born * DAY) for n in range(len(histories))}
     rows = [
-        (lead, T - round(ago * DAY), T - round(ago * DAY), kind, None, None, None)
+        # Contents differ: a row that is the same in every column counts once.
+        (lead, T - round(ago * DAY), T - round(ago * DAY), kind, None, str(n), None)
         for lead, events in zip(created, histories, strict=True)
-        for kind, ago in events
+        for n, (kind, ago) in enumerate(events)
     ]
     leads = leads_of({"lead_id": i, "created_at": at} for i, at in created.items())
     tables = Tables(leads, log_of(interactions_of(rows)), outcomes_of([]), moment(T))

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from leadscore import store
 from leadscore.agreement import parse_agreement
 from leadscore.errors import AgreementError, DataError, InputError
+from leadscore.interactions import BUCKET
 from leadscore.store import read_agreement, read_tables
 from leadscore.store.raw import read_raw
-from leadscore.tables import INSTANT, INTERACTIONS, LEADS, OUTCOMES
+from leadscore.tables import INSTANT, LEADS, OUTCOMES
 
 LEADS_CSV = """\
 lead_id,created_at,known_at,industry
@@ -74,10 +75,10 @@ def test_a_folder_is_read_as_typed_tables_in_their_own_order(folder):
     tables = read(folder)
     assert tables.leads["lead_id"].tolist() == ["L1", "L1", "L2"]
     assert tables.leads["industry"].fillna("?").tolist() == ["retail", "food", "?"]
-    assert tables.interactions["lead_id"].tolist() == ["L1", "L2"]
+    assert tables.interactions.frame()["lead_id"].tolist() == ["L1", "L2"]
     assert tables.outcomes["stage"].tolist() == ["opportunity"]
     assert list(tables.leads) == [*LEADS.names, "industry"]
-    assert list(tables.interactions) == list(INTERACTIONS.names)
+    assert list(tables.interactions.frame()) == BUCKET.names
     assert list(tables.outcomes) == list(OUTCOMES.names)
     assert str(tables.data_end) == "2025-02-03 10:00:00+00:00"
     assert tables.rejects.empty
@@ -127,7 +128,9 @@ def test_gzip_and_parquet_give_the_same_tables(folder):
     frame.to_parquet(folder / "interactions.parquet")
     tables = read(folder)
     pd.testing.assert_frame_equal(tables.leads, expected.leads)
-    pd.testing.assert_frame_equal(tables.interactions, expected.interactions)
+    pd.testing.assert_frame_equal(
+        tables.interactions.frame(), expected.interactions.frame()
+    )
 
 
 def parquet_leads(folder, toml="", **columns):
@@ -203,11 +206,11 @@ def test_a_folder_that_is_not_there_is_an_input_error(tmp_path):
 
 
 def test_interactions_are_optional_and_keep_their_types(folder):
-    typed = read(folder).interactions.dtypes
+    typed = read(folder).interactions.frame().dtypes
     (folder / "interactions.csv").unlink()
     tables = read(folder)
-    assert tables.interactions.empty
-    pd.testing.assert_series_equal(tables.interactions.dtypes, typed)
+    assert len(tables.interactions) == 0
+    pd.testing.assert_series_equal(tables.interactions.frame().dtypes, typed)
     assert "No interactions file; leads are judged without any." in tables.notes
 
 
@@ -517,7 +520,9 @@ def test_files_are_read_under_the_names_that_the_agreement_gives(folder):
     expected = read(folder)
     tables = read(renamed(folder), GENEROUS + FILES + INDUSTRY)
     pd.testing.assert_frame_equal(tables.leads, expected.leads)
-    pd.testing.assert_frame_equal(tables.interactions, expected.interactions)
+    pd.testing.assert_frame_equal(
+        tables.interactions.frame(), expected.interactions.frame()
+    )
     assert sorted(tables.digests) == ["log.txt", "outcomes.csv", "people.csv"]
 
 
@@ -543,7 +548,7 @@ def test_one_log_may_serve_as_interactions_and_outcomes(folder):
     )
     tables = read(folder, toml)
     assert tables.outcomes["stage"].tolist() == ["won", "gone"]
-    assert tables.interactions["kind"].tolist() == ["view", "won", "gone"]
+    assert tables.interactions.frame()["kind"].tolist() == ["view", "won", "gone"]
     assert sorted(tables.digests) == ["leads.csv", "log.csv"]
     counts = [note for note in tables.notes if note.startswith("log.csv: 4 rows read")]
     assert counts[0].startswith("log.csv: 4 rows read, 3 used, 1 set aside;")

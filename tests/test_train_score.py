@@ -26,6 +26,7 @@ from leadscore.workflows.rows import build_rows
 from leadscore.workflows.score import score_tables
 from leadscore.workflows.train import Trained
 from tests.benchmarks.truth import by_tenths, judge, log_losses
+from tests.histories import log_of
 
 AS_OF = pd.Timestamp("2025-06-03T22:00:00Z").as_unit("us")
 
@@ -35,7 +36,7 @@ def cut(tables: Tables, instant: pd.Timestamp) -> Tables:
     return dataclasses.replace(
         tables,
         leads=known_before(tables.leads, instant).reset_index(drop=True),
-        interactions=known_before(tables.interactions, instant).reset_index(drop=True),
+        interactions=log_of(known_before(tables.interactions.frame(), instant)),
         outcomes=known_before(tables.outcomes, instant).reset_index(drop=True),
     )
 
@@ -83,10 +84,11 @@ def test_a_list_scored_later_equals_the_one_scored_on_the_day(
 def test_scoring_fewer_leads_changes_no_row(bundle: Bundle, tables: Tables) -> None:
     everybody, _ = score_tables(bundle, tables, AS_OF)
     some = set(everybody["lead_id"][::7])
+    log = tables.interactions.frame()
     alone = dataclasses.replace(
         tables,
         leads=tables.leads[tables.leads["lead_id"].isin(some)],
-        interactions=tables.interactions[tables.interactions["lead_id"].isin(some)],
+        interactions=log_of(log[log["lead_id"].isin(some)]),
         outcomes=tables.outcomes[tables.outcomes["lead_id"].isin(some)],
     )
     few, _ = score_tables(bundle, alone, AS_OF)
@@ -186,7 +188,7 @@ def test_visits_that_keep_coming_score_above_visits_that_fade(
     world = dataclasses.replace(
         tables,
         leads=two,
-        interactions=pd.concat([rising, fading], ignore_index=True),
+        interactions=log_of(pd.concat([rising, fading], ignore_index=True)),
         outcomes=tables.outcomes.iloc[:0],
     )
     scores, _ = score_tables(bundle, world, AS_OF)

@@ -28,8 +28,16 @@ from leadscore.interactions import (
     one_array,
 )
 from leadscore.machines import AFTER_SENDING, BURST, find_machines, rules_for
+from leadscore.merges import moved
 
-__all__ = ["event_keys", "finish_bucket", "hash_texts", "in_memory", "rows_of"]
+__all__ = [
+    "event_keys",
+    "finish_bucket",
+    "hash_texts",
+    "in_memory",
+    "rows_of",
+    "with_copies",
+]
 
 _INSTANT = pa.timestamp("us", "UTC")
 _GIVEN_WORDS = ("lead_id", "kind", "channel", "content", "merged_from")
@@ -72,6 +80,50 @@ def _arrow(column: pd.Series[Any]) -> pa.Array:
     return pa.array(column.astype(object), pa.large_string(), from_pandas=True)
 
 
+def with_copies(rows: pa.Table, merges: pd.DataFrame) -> pa.Table:
+    """Return rows, and what merged leads did once more for their survivors.
+
+    Parameters
+    ----------
+    rows : Table
+        As `finish_bucket` takes them.
+    merges : DataFrame
+        As `leadscore.merges.merges_of` gives them.
+    """
+    if merges.empty:
+        return rows
+    merged = pa.array(merges["lead_id"].unique().tolist(), pa.string())
+    lead_ids = one_array(rows.column("lead_id")).cast(pa.string())
+    theirs = rows.filter(pc.is_in(lead_ids, value_set=merged))
+    if theirs.num_rows == 0:
+        return rows
+    copies = rows_of(moved(_frame(theirs), merges))
+    return pa.concat_tables([_plain(rows), _plain(copies)], promote_options="default")
+
+
+def _frame(rows: pa.Table) -> pd.DataFrame:
+    occurred = instants_of(rows, "occurred_at", None)
+    at = {"occurred_at": occurred, "known_at": instants_of(rows, "known_at", occurred)}
+    columns = {n: one_array(rows.column(n)).to_pandas() for n in rows.column_names}
+    columns |= {
+        name: pd.Series(us.astype("datetime64[us]")).dt.tz_localize("UTC")
+        for name, us in at.items()
+    }
+    return pd.DataFrame(columns)
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return rows with words written out, so that two tables fit together."""
+    texts = {pa.string(), pa.large_string()}
+    columns = {}
+    for name in rows.column_names:
+        array = one_array(rows.column(name))
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        columns[name] = array.cast(pa.string()) if array.type in texts else array
+    return pa.table(columns)
+
+
 def finish_bucket(rows: pa.Table, machines: Machines) -> pa.Table:
     """Sort the rows of whole leads, count each once, and tell machines apart.
 
@@ -99,21 +151,23 @@ def finish_bucket(rows: pa.Table, machines: Machines) -> pa.Table:
         "channel": words["channel"].codes,
         "content": words["content"].codes,
         "duration_s": _as_key(duration),
-        "merged_from": words["merged_from"].codes,
-        **event_keys(rows),
     }
+    if words["merged_from"].words:
+        columns["merged_from"] = words["merged_from"].codes
+    columns |= event_keys(rows)
     keys = np.stack(list(columns.values()))
     order = sorted_places(keys, len(words["lead_id"].words))
-    order = _each_once(keys, order, list(columns).index("known_at"))
-    kept = {name: column[order] for name, column in columns.items()}
-    return _bucket(kept, duration[order], words, machines)
+    order = _each_once(keys, order, list(columns))
+    del keys
+    kept: dict[str, npt.NDArray[Any]] = {
+        name: column[order] for name, column in columns.items() if name in BUCKET.names
+    }
+    kept["duration_s"] = duration[order]
+    return _bucket(kept, words, machines)
 
 
 def _bucket(
-    kept: dict[str, Ints],
-    duration: npt.NDArray[np.float64],
-    words: dict[str, _Ranked],
-    machines: Machines,
+    kept: dict[str, npt.NDArray[Any]], words: dict[str, _Ranked], machines: Machines
 ) -> pa.Table:
     """Return sorted rows as a table, with the verdict on each."""
     known, occurred = kept["known_at"], kept["occurred_at"]
@@ -126,10 +180,16 @@ def _bucket(
         "occurred_at": _as_instants(occurred),
         "known_at": _as_instants(known, null=known == occurred),
         "visible_at": _as_instants(visible, null=visible == known),
-        "duration_s": pa.array(duration, from_pandas=True),
+        "duration_s": pa.array(kept["duration_s"], from_pandas=True),
         "machine": _as_words(verdict.astype(np.int32) - 1, list(_RULES.values())),
     }
-    made |= {name: _as_words(kept[name], word.words) for name, word in words.items()}
+    for name, word in words.items():
+        codes = kept.get(name)
+        made[name] = (
+            pa.nulls(len(occurred), BUCKET.field(name).type)
+            if codes is None
+            else _as_words(codes, word.words)
+        )
     return pa.table([made[name] for name in BUCKET.names], schema=BUCKET)
 
 
@@ -177,17 +237,19 @@ def _as_key(duration: npt.NDArray[np.float64]) -> Ints:
 
 
 def event_keys(rows: pa.Table) -> dict[str, Ints]:
-    """Return 128 bits of each event id, as two columns; zeros where there is none."""
+    """Return 128 bits of each event id, as two columns, or none where there are none.
+
+    Both are 0 where a row has no id.
+    """
     if _EVENT[0] in rows.column_names:
         return {name: one_array(rows.column(name)).to_numpy() for name in _EVENT}
     if "event_id" not in rows.column_names:
-        nothing = np.zeros(rows.num_rows, dtype=np.int64)
-        return dict.fromkeys(_EVENT, nothing)
+        return {}
     ids = one_array(rows.column("event_id")).cast(pa.large_string())
     null = ids.is_null().to_numpy(zero_copy_only=False)
     return {
         name: np.where(null, 0, hash_texts(ids, seed=seed) | 1)
-        for seed, name in enumerate(_EVENT)
+        for seed, name in enumerate(_EVENT, start=1)
     }
 
 
@@ -225,29 +287,49 @@ def _hash(at: Any, letters: Any, seed: Any, out: Any) -> None:
         out[i] = np.int64(mixed ^ (mixed >> np.uint64(29)))
 
 
-def _each_once(keys: Ints, order: Ints, known: int) -> Ints:
+def _each_once(keys: Ints, order: Ints, names: list[str]) -> Ints:
     """Return the places, in order, without those that repeat another row.
 
-    Of one event's versions the one known first stays: what comes later must not change
-    what was known before.
+    Of the versions of one interaction the one known first stays: what comes later must
+    not change what was known before.
     """
-    if not keys[-1].any():
-        return order[_is_new(keys, order)]
-    has_id = keys[-1][order] != 0
-    versions = order[has_id]
-    ranked = np.lexsort(
-        (
-            keys[known][versions],
-            keys[-1][versions],
-            keys[-2][versions],
-            keys[0][versions],
-        )
-    )
-    event = keys[np.ix_([0, -2, -1], versions[ranked])]
+    kept = order[_is_new(keys, order)]
+    if _EVENT[0] in names:
+        has_id = keys[names.index(_EVENT[0])] != 0
+        same = [names.index(name) for name in ("lead_id", *_EVENT)]
+        kept = _first_known(keys, kept, has_id[kept], same, names)
+    if "merged_from" in names:
+        # An export may hold what a merged lead did under both leads.
+        told = ("lead_id", "occurred_at", "kind", "channel", "content", "duration_s")
+        same = [names.index(name) for name in told]
+        merged = np.unique(keys[0, keys[names.index("merged_from")] >= 0])
+        kept = _first_known(keys, kept, np.isin(keys[0, kept], merged), same, names)
+    return kept
+
+
+def _first_known(
+    keys: Ints,
+    order: Ints,
+    is_asked: npt.NDArray[np.bool_],
+    same: list[int],
+    names: list[str],
+) -> Ints:
+    """Return the places without later versions of rows that are the ``same``.
+
+    Rows that are not copies of a merged lead's are versions of one another only by
+    their event id.
+    """
+    asked = order[is_asked]
+    ranked = np.lexsort((keys[names.index("known_at"), asked], *keys[same][:, asked]))
+    event = keys[same][:, asked[ranked]]
     is_first = np.ones(len(ranked), dtype=np.bool_)
     is_first[1:] = (event[:, 1:] != event[:, :-1]).any(axis=0)
-    is_kept = _is_new(keys, order)
-    is_kept[np.flatnonzero(has_id)[ranked[~is_first]]] = False
+    if _EVENT[0] not in [names[place] for place in same]:
+        is_copy = keys[names.index("merged_from"), asked[ranked]] >= 0
+        group = np.cumsum(is_first) - 1
+        is_first |= ~np.bincount(group, is_copy).astype(np.bool_)[group]
+    is_kept = np.ones(len(order), dtype=np.bool_)
+    is_kept[np.flatnonzero(is_asked)[ranked[~is_first]]] = False
     return order[is_kept]
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "check_table_name",
     "lock",
     "new_folder",
+    "sentences",
     "write_bytes",
     "write_table",
     "write_text",
@@ -144,13 +145,13 @@ def new_folder(path: str | Path, *, mode: int = 0o755) -> Iterator[Path]:
         The disk is full or refuses, also inside the block.
     """
     target = Path(path)
-    with _sentences(target):
+    with sentences(target):
         _check_absent(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=_TEMPORARY))
     try:
         yield temporary
-        with _sentences(target):
+        with sentences(target):
             temporary.chmod(mode)
             _sync_tree(temporary)
             # A rename silently replaces an empty folder, so look again just before.
@@ -186,11 +187,11 @@ def lock(path: str | Path, *, wait_s: float = 0.0) -> Iterator[None]:
         The lock file cannot be created.
     """
     target = Path(path)
-    with _sentences(target):
+    with sentences(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        with _sentences(target):
+        with sentences(target):
             _take(descriptor, target, wait_s)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -221,7 +222,7 @@ def _take(descriptor: int, target: Path, wait_s: float) -> None:
 @contextlib.contextmanager
 def _replacing(target: Path, mode: int) -> Iterator[IO[bytes]]:
     """Give a file beside ``target`` that replaces it when the block ends well."""
-    with _sentences(target):
+    with sentences(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_TEMPORARY)
         try:
@@ -270,7 +271,7 @@ def _check_absent(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _sentences(target: Path) -> Iterator[None]:
+def sentences(target: Path) -> Iterator[None]:
     """Turn an OSError of the block into one of ours that names ``target``."""
     try:
         yield

@@ -89,6 +89,17 @@ class Interactions:
             table = reader(tuple(name for name in BUCKET.names if name in read))
             yield pd.DataFrame({name: _series(table, name) for name in asked})
 
+    def by_machines(self) -> Iterator[pd.DataFrame]:
+        """Yield what machines made, bucket by bucket.
+
+        The columns ``lead_id, kind, machine, visible_at``; only such rows become text.
+        """
+        asked = ("lead_id", "kind", "machine", "visible_at")
+        for reader in self.readers:
+            table = reader((*asked, "occurred_at", "known_at"))
+            made = table.filter(table.column("machine").is_valid())
+            yield pd.DataFrame({name: _series(made, name) for name in asked})
+
     def by_kind(self) -> pd.DataFrame:
         """Return ``n_rows`` and ``n_leads`` of each kind, sorted by kind."""
         parts = [

@@ -12,10 +12,15 @@ microsecond.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
+
+from leadscore.functions import NO_FUNCTIONS, Functions
+from leadscore.interactions import Interactions
 
 __all__ = [
     "INSTANT",
@@ -29,6 +34,8 @@ __all__ = [
     "FileCounts",
     "Kind",
     "Tables",
+    "latest_known",
+    "n_known_from",
 ]
 
 INSTANT = "datetime64[us, UTC]"
@@ -107,6 +114,9 @@ INTERACTIONS = Contract(
         Column("channel", "text", "through which channel"),
         Column("content", "text", "which page, mail or document"),
         Column("duration_s", "number", "how long it lasted, in seconds"),
+        Column(
+            "event_id", "id", "the event's own id; a row delivered twice counts once"
+        ),
     ),
 )
 
@@ -174,8 +184,10 @@ class Tables:
     leads : DataFrame
         One or more rows a lead, ``known_at`` increasing within a lead; the columns of
         `LEADS` and the attributes of the agreement.
-    interactions, outcomes : DataFrame
-        The columns of `INTERACTIONS` and `OUTCOMES`, only for leads that exist.
+    interactions : Interactions
+        Only of leads that exist.
+    outcomes : DataFrame
+        The columns of `OUTCOMES`, only for leads that exist.
     data_end : Timestamp, UTC
         The instant of the export: given, or the latest ``known_at`` of all tables.
     rejects : DataFrame
@@ -186,13 +198,44 @@ class Tables:
         sha256 of each input file, by file name.
     counts : tuple of FileCounts
         One for each reading of a file: leads, interactions, outcomes.
+    functions : Functions
+        Functions of one's own that the agreement names, from the same folder.
     """
 
     leads: pd.DataFrame
-    interactions: pd.DataFrame
+    interactions: Interactions
     outcomes: pd.DataFrame
     data_end: pd.Timestamp
     rejects: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
     counts: tuple[FileCounts, ...] = ()
+    functions: Functions = NO_FUNCTIONS
+
+
+def latest_known(
+    frames: Iterable[pd.DataFrame], interactions: Interactions, n: int
+) -> pd.Series[Any]:
+    """Return the ``n`` latest ``known_at`` of all tables, ascending.
+
+    Parameters
+    ----------
+    frames : iterable of DataFrame
+        With ``known_at``.
+    interactions : Interactions
+    n : int
+        All are returned where there are fewer.
+    """
+    latest = pd.Series([], dtype=INSTANT)
+    for frame in itertools.chain(frames, interactions.frames("known_at")):
+        together = pd.concat([latest, frame["known_at"]], ignore_index=True)
+        latest = together.nlargest(n)
+    return latest.sort_values(ignore_index=True)
+
+
+def n_known_from(
+    frames: Iterable[pd.DataFrame], interactions: Interactions, instant: pd.Timestamp
+) -> int:
+    """Return how many rows of all tables are known at an instant or later."""
+    parts = itertools.chain(frames, interactions.frames("known_at"))
+    return sum(int((part["known_at"] >= instant).sum()) for part in parts)

@@ -71,18 +71,17 @@ def test_every_kind_that_earns_points_is_in_the_data_of_some_lead(name, request)
     tables, agreement = request.getfixturevalue(name)
     rare = {"w_beoordelen_fraude_schedule"}  # 108 cases of 13,087
     earning = {rule.kind for rule in agreement.points.rules} - rare
-    assert earning <= set(tables.interactions["kind"])
+    assert earning <= set(tables.interactions.by_kind().index)
 
 
 def test_no_outcome_in_disguise_is_an_interaction(bank):
     tables, _ = bank
     disguised = {a.lower() for a in (*bpi2012.DISGUISED, *bpi2012.STAGES)}
-    assert disguised.isdisjoint(tables.interactions["kind"])
+    log = tables.interactions.frame()
+    assert disguised.isdisjoint(log["kind"])
     decided = tables.outcomes.groupby("lead_id")["occurred_at"].min()
-    times = tables.interactions.assign(
-        before=tables.interactions["lead_id"].map(decided)
-        - tables.interactions["occurred_at"]
-    ).dropna(subset="before")
+    before = log["lead_id"].map(decided) - log["occurred_at"]
+    times = log.assign(before=before).dropna(subset="before")
     assert (times["before"] >= pd.Timedelta(0)).all()
     cancelled = times[times["kind"] == "o_cancelled"]
     assert (cancelled["before"] > bpi2012.CLOSING).all()
@@ -90,8 +89,8 @@ def test_no_outcome_in_disguise_is_an_interaction(bank):
 
 def test_a_household_s_own_redemption_is_only_an_outcome(grocer):
     tables, _ = grocer
-    of_kind = tables.interactions["kind"] == "coupon_redemption"
-    redeemed = tables.interactions[of_kind]
+    log = tables.interactions.frame()
+    redeemed = log[log["kind"] == "coupon_redemption"]
     # The redemption of a campaign is seen by all leads of the household but its own,
     # so a household in one campaign only has none.
     households = tables.leads.groupby("account_id")["lead_id"]

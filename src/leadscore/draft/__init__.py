@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from leadscore.draft.guess import Draft, First, first_agreement, guess
 from leadscore.draft.hints import Denied, leaking_attributes, leaking_kinds
+from leadscore.draft.mail import guess_machines
 from leadscore.draft.profile import FileProfile, profile_file
 from leadscore.draft.roles import Roles, find_roles
 from leadscore.draft.timing import conversion_delays
@@ -24,6 +25,7 @@ __all__ = [
     "find_roles",
     "first_agreement",
     "guess",
+    "guess_machines",
     "leaking_attributes",
     "leaking_kinds",
     "profile_file",

@@ -30,6 +30,7 @@ from leadscore.draft.hints import (
     leaking_attributes,
     leaking_kinds,
 )
+from leadscore.draft.mail import MachineGuess, guess_machines
 from leadscore.draft.meanings import Earns, is_hand_raise, is_sales_action, points_of
 from leadscore.draft.roles import Roles, dated_leads, stage_leads
 from leadscore.draft.source import Writing, find_writing
@@ -37,7 +38,7 @@ from leadscore.draft.stages import Stages, first_stages, settle_stages
 from leadscore.draft.timing import Aims, Timing, guess_aims, guess_timing
 from leadscore.store.find import bears_own_name
 from leadscore.store.header import plain_name
-from leadscore.tables import Tables
+from leadscore.tables import Tables, latest_known
 
 __all__ = ["Draft", "First", "first_agreement", "guess"]
 
@@ -78,6 +79,8 @@ class Draft:
         ``max_reject_share`` and why; None where the usual one does.
     data_end : tuple of (str, str) or None
         Given where a few rows lie far in the future, and why.
+    machines : MachineGuess or None
+        None where nothing sounds like opens and clicks of mail.
     left_out : tuple of Denied
         Files of the folder that are no tables of ours, by name.
     """
@@ -93,6 +96,7 @@ class Draft:
     aims: Aims
     budget: tuple[float, str] | None
     data_end: tuple[str, str] | None
+    machines: MachineGuess | None = None
     left_out: tuple[Denied, ...] = ()
 
 
@@ -185,7 +189,7 @@ def guess(first: First, tables: Tables) -> Draft:
     )
     agreement = _timed(agreement, timing)
     denied = _denied_kinds(tables, agreement)
-    kinds = sorted(set(tables.interactions["kind"]) - {d.name for d in denied})
+    kinds = sorted(set(tables.interactions.by_kind().index) - {d.name for d in denied})
     return Draft(
         roles=first.roles,
         writing=first.writing,
@@ -198,6 +202,7 @@ def guess(first: First, tables: Tables) -> Draft:
         aims=guess_aims(tables, agreement),
         budget=_budget(tables),
         data_end=(f"{data_end:%Y-%m-%dT%H:%M:%SZ}", why_end) if why_end else None,
+        machines=guess_machines(tables, {d.name for d in denied}),
     )
 
 
@@ -225,7 +230,7 @@ def _denied_kinds(tables: Tables, agreement: Agreement) -> list[Denied]:
     stages |= {*conversion.recycled}
     late = {d.name: d for d in leaking_kinds(tables, agreement)}
     found = []
-    for kind in sorted(set(tables.interactions["kind"])):
+    for kind in sorted(set(tables.interactions.by_kind().index)):
         if kind in stages:
             found.append(Denied(kind, "an outcome itself"))
         elif is_sales_action(kind):
@@ -241,12 +246,12 @@ def _data_end(tables: Tables) -> tuple[pd.Timestamp, str]:
 
     The same measure as the reader's: one row in a thousand, a month after all others.
     """
-    frames = (tables.leads, tables.interactions, tables.outcomes)
-    known = pd.concat([f["known_at"] for f in frames]).sort_values(ignore_index=True)
-    latest = known.iloc[-1]
-    n_last = max(len(known) // 1000, 1)
-    others = known.iloc[-n_last - 1] if len(known) > n_last else latest
-    if len(known) < 100 or latest - others <= _SILENCE:
+    frames = (tables.leads, tables.outcomes)
+    n_rows = len(tables.interactions) + sum(map(len, frames))
+    n_last = max(n_rows // 1000, 1)
+    known = latest_known(frames, tables.interactions, n_last + 1)
+    latest, others = known.iloc[-1], known.iloc[0]
+    if n_rows < 100 or latest - others <= _SILENCE:
         return latest, ""
     end = others.ceil("D")
     return end, (

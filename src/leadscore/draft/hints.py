@@ -141,29 +141,35 @@ def leaking_kinds(tables: Tables, agreement: Agreement) -> list[Denied]:
     conversion = agreement.conversion
     decisive = {conversion.stage, *conversion.lost, *conversion.disqualified}
     ends = tables.outcomes[tables.outcomes["stage"].isin(decisive)]
-    if ends.empty or tables.interactions.empty:
+    if ends.empty or len(tables.interactions) == 0:
         return []
     sealed = ends.sort_values(["occurred_at", "stage"]).drop_duplicates("lead_id")
     sealed = sealed.set_index("lead_id")
-    rows = tables.interactions
-    at = rows["lead_id"].map(sealed["occurred_at"])
-    is_late = (rows["occurred_at"] >= at - SAME_MOMENT).to_numpy()
-    is_same = is_late & (rows["occurred_at"] <= at + SAME_MOMENT).to_numpy()
-    counted = (
-        rows.assign(is_late=is_late, is_same=is_same)
-        .groupby("kind")
-        .agg(
-            n=("kind", "size"),
-            late=("is_late", "mean"),
-            same=("is_same", "mean"),
-            n_leads=("lead_id", "nunique"),
-        )
-    )
+    parts = [
+        _late_by_kind(rows, sealed["occurred_at"])
+        for rows in tables.interactions.frames("lead_id", "occurred_at", "kind")
+    ]
+    counted = pd.concat(parts).groupby(level=0).sum()
+    counted[["late", "same"]] = counted[["late", "same"]].div(counted["n"], axis=0)
     return [
         Denied(str(kind), _why_late(row, conversion.stage))
-        for kind, row in counted.sort_index().iterrows()
+        for kind, row in counted.iterrows()
         if row["late"] >= MOSTLY and row["n_leads"] >= MIN_LEADS
     ]
+
+
+def _late_by_kind(rows: pd.DataFrame, sealed: pd.Series) -> pd.DataFrame:
+    """Return of each kind how many rows there are, late ones, and leads."""
+    at = rows["lead_id"].map(sealed)
+    is_late = (rows["occurred_at"] >= at - SAME_MOMENT).to_numpy()
+    is_same = is_late & (rows["occurred_at"] <= at + SAME_MOMENT).to_numpy()
+    by_kind = rows.assign(is_late=is_late, is_same=is_same).groupby("kind")
+    return by_kind.agg(
+        n=("kind", "size"),
+        late=("is_late", "sum"),
+        same=("is_same", "sum"),
+        n_leads=("lead_id", "nunique"),
+    )
 
 
 def _why_late(row: pd.Series, stage: str) -> str:

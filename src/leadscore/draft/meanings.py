@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from leadscore.draft.mail import is_click, is_open
 from leadscore.draft.words import (
     CONSENT,
     CONSENT_INVERSE,
@@ -132,9 +133,6 @@ class Earns(NamedTuple):
 def points_of(kind: str) -> Earns | None:
     """Return the usual points for a kind of interaction, or None."""
     words = tokens(kind)
-    mail = words & word_set(
-        "email mail e_mail courriel correo newsletter e mails emails"
-    )
     if words & word_set(
         "unsubscribe unsubscribed desabonnement desinscription abmeldung"
     ):
@@ -158,13 +156,9 @@ def points_of(kind: str) -> Earns | None:
         return Earns(8, None, 90) if attended else Earns(3)
     if words & word_set("pricing tarifs tarif prix preise precios"):
         return Earns(4, None, 30)
-    if mail and words & word_set(
-        "click clicked clic clics clique cliquee klick geklickt"
-    ):
+    if is_click(kind):
         return Earns(3, 12)
-    if mail and words & word_set(
-        "open opened ouvert ouverte ouverture geoffnet abierto apertura"
-    ):
+    if is_open(kind):
         return Earns(2, 10)
     return None
 

@@ -31,6 +31,8 @@ def guesses_of(draft: Draft) -> tuple[str, ...]:
         said.append(
             f"MQL aims at {aims.mql:.0%}, SQL at {aims.sql:.0%}: {aims.because}"
         )
+    if draft.machines is not None and draft.machines.is_likely:
+        said.append(f"machines made some opens and clicks: {draft.machines.said}")
     return tuple(said)
 
 

@@ -22,6 +22,7 @@ from leadscore.draft.toml import (
     printable,
     quoted,
 )
+from leadscore.draft.write_machines import machines_section
 from leadscore.draft.write_source import column_sections, source_section
 
 __all__ = ["toml_of"]
@@ -47,6 +48,7 @@ def toml_of(draft: Draft) -> str:
         _features(draft),
         _labels(draft),
         _hand_raise(draft),
+        machines_section(draft.machines),
         _training(draft),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"

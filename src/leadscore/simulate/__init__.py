@@ -145,7 +145,7 @@ def _interactions(frame: pd.DataFrame, leads: Leads) -> pd.DataFrame:
     log = exported(frame).sort_values(order, kind="stable", ignore_index=True)
     log = _dated(log.drop_duplicates(order, ignore_index=True), leads)
     log["duration_s"] = log["duration_s"].astype("Int64")
-    return log[list(INTERACTIONS.names)]
+    return log[[name for name in INTERACTIONS.names if name in log]]
 
 
 def _outcomes(frame: pd.DataFrame, leads: Leads) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from leadscore.agreement import Source
-from leadscore.errors import DataError, InputError
+from leadscore.errors import AgreementError, DataError, InputError
 from leadscore.tables import INTERACTIONS, LEADS, OUTCOMES
 
 __all__ = [
@@ -50,8 +50,15 @@ def find_files(folder: Path, source: Source) -> dict[str, Path]:
     source : Source
         ``files`` names files; with ``dated_stages`` no outcomes file is needed.
 
+    Returns
+    -------
+    dict of str to Path
+        Without tables that the agreement's database holds.
+
     Raises
     ------
+    AgreementError
+        Stages are dated in leads that are in a database.
     InputError
         The folder, a named file, or a table that must be there is missing.
     DataError
@@ -61,13 +68,16 @@ def find_files(folder: Path, source: Source) -> dict[str, Path]:
         msg = f"{folder} is not a folder. Give the folder that holds the tables."
         raise InputError(msg)
     files: dict[str, Path] = {}
+    stored = _in_database(source)
     for table in (LEADS.name, INTERACTIONS.name, OUTCOMES.name):
+        if table in stored:
+            continue
         named = getattr(source.files, table)
         found = _named(folder, table, named) if named else _own(folder, table)
         if found is not None:
             files[table] = found
     needed = [LEADS.name] if source.dated_stages else [LEADS.name, OUTCOMES.name]
-    missing = [table for table in needed if table not in files]
+    missing = [table for table in needed if table not in {*files, *stored}]
     if missing:
         msg = (
             f"{folder} lacks {' and '.join(missing)}. Each is one file named like "
@@ -78,8 +88,24 @@ def find_files(folder: Path, source: Source) -> dict[str, Path]:
     return files
 
 
+def _in_database(source: Source) -> set[str]:
+    if source.database is None:
+        return set()
+    tables = source.database.tables
+    if tables.leads and source.dated_stages:
+        msg = (
+            "[source.dated_stages] reads columns of a leads file, but the leads are in "
+            "a database. Make a view of (lead_id, stage, occurred_at) there, and name "
+            "it as outcomes under [source.database.tables]."
+        )
+        raise AgreementError(msg)
+    return {name for name, table in tables.model_dump().items() if table}
+
+
 def has_interactions(files: Iterable[str], source: Source) -> bool:
     """Return whether there are interactions among the files read, by their names."""
+    if source.database is not None and source.database.tables.interactions:
+        return source.database.tables.interactions in files
     named = source.files.interactions
     if named is not None:
         return named in files

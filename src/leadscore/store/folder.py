@@ -13,27 +13,35 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from leadscore.agreement import Agreement, Source, parse_agreement
+from leadscore.agreement import Agreement, Database, Source, parse_agreement
+from leadscore.buckets import in_memory, rows_of
 from leadscore.errors import AgreementError, DataError, InputError
+from leadscore.interactions import Interactions
+from leadscore.merges import merges_of, pass_conversions_on
+from leadscore.progress import Tell, silent
+from leadscore.store.database import read_database_rows
 from leadscore.store.dated import (
     count_repeats_once,
     dated_contract,
     read_dated_stage,
 )
 from leadscore.store.find import find_files, is_parquet
+from leadscore.store.functions import read_functions
 from leadscore.store.instants import parse_instants
+from leadscore.store.known import KnownLeads
 from leadscore.store.loaded import FACT_END, Loaded
+from leadscore.store.log import LogSource, read_log
 from leadscore.store.parquet import read_parquet
 from leadscore.store.parse import parse_rows
 from leadscore.store.reader import Rows, read_delimited
 from leadscore.store.rejects import Reject, rejects_table
 from leadscore.store.relations import (
     check_history,
-    relate_interactions,
     relate_leads,
     relate_outcomes,
 )
@@ -46,6 +54,8 @@ from leadscore.tables import (
     FileCounts,
     Kind,
     Tables,
+    latest_known,
+    n_known_from,
 )
 
 __all__ = ["read_agreement", "read_tables"]
@@ -103,7 +113,9 @@ def read_agreement(folder: str | Path) -> tuple[Agreement, str]:
     return parse_agreement(text, name=_AGREEMENT), text
 
 
-def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
+def read_tables(
+    folder: str | Path, agreement: Agreement, *, tell: Tell = silent
+) -> Tables:
     """Read the tables of a data folder.
 
     Parameters
@@ -112,12 +124,14 @@ def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
         The data folder.
     agreement : Agreement
         Column names, attributes, time zone and how the files are written.
+    tell : Tell, default=silent
+        Told of each step where there are many interactions.
 
     Returns
     -------
     Tables
-        Leads by lead and ``known_at``, interactions and outcomes by lead and
-        ``occurred_at`` and then all other columns.
+        Leads by lead and ``known_at``, interactions in sorted buckets, outcomes by
+        lead and ``occurred_at`` and then all other columns.
 
     Raises
     ------
@@ -127,25 +141,27 @@ def read_tables(folder: str | Path, agreement: Agreement) -> Tables:
         A file breaks its contract, or more rows are set aside than the budget allows;
         then the exception has the attribute ``rejects``, a table.
     AgreementError
-        The agreement maps a column that does not exist, or its ``data_end`` cannot be
-        read.
+        The agreement maps a column that does not exist, its ``data_end`` cannot be
+        read, or a file of functions that it names is missing or no Python.
     """
     given_end = _given_end(agreement)
+    functions = read_functions(folder, agreement)
     files = find_files(Path(folder), agreement.source)
-    reading = _Reading(agreement)
-    loaded, leads = _leads(files["leads"], reading)
-    interactions = _interactions(files.get("interactions"), reading, loaded)
+    reading = _Reading(agreement, tell)
+    loaded, leads = _leads(files, reading)
+    merges = merges_of(leads)
+    interactions = _interactions(Path(folder), files, loaded, merges, reading)
     outcomes = _outcomes(files, reading, loaded)
-    latest = _latest(leads, interactions, outcomes)
     return Tables(
         leads=leads,
         interactions=interactions,
-        outcomes=outcomes,
-        data_end=_data_end(given_end, latest, (leads, interactions, outcomes), reading),
+        outcomes=_with_merged(outcomes, merges, reading),
+        data_end=_data_end(given_end, (leads, outcomes), interactions, reading),
         rejects=rejects_table(reading.rejects),
         notes=tuple(reading.notes),
         digests=reading.digests,
         counts=tuple(reading.counts),
+        functions=functions,
     )
 
 
@@ -154,14 +170,15 @@ class _Reading:
     """What the tables share and gather while they are read."""
 
     agreement: Agreement
+    tell: Tell
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     counts: list[FileCounts] = field(default_factory=list)
 
 
-def _leads(path: Path, reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
-    leads = _load(path, _leads_contract(reading.agreement), reading)
+def _leads(files: Mapping[str, Path], reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
+    leads = _load(_leads_contract(reading.agreement), files, reading)
     check_history(leads, reading.agreement)
     relate_leads(leads)
     frame = _finish(leads, reading, ["lead_id", "known_at"])
@@ -171,13 +188,43 @@ def _leads(path: Path, reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
     return leads, frame
 
 
-def _interactions(path: Path | None, reading: _Reading, leads: Loaded) -> pd.DataFrame:
-    if path is None:
+def _interactions(
+    folder: Path,
+    files: Mapping[str, Path],
+    leads: Loaded,
+    merges: pd.DataFrame,
+    reading: _Reading,
+) -> Interactions:
+    where = _where(INTERACTIONS, files, reading)
+    if where is None:
         reading.notes.append("No interactions file; leads are judged without any.")
-        return _empty(INTERACTIONS)
-    interactions = _load(path, INTERACTIONS, reading)
-    relate_interactions(interactions, leads)
-    return _finish(interactions, reading, _order(INTERACTIONS))
+        return in_memory(rows_of(_empty(INTERACTIONS)), reading.agreement.machines)
+    known = KnownLeads(leads.frame["lead_id"], leads.ids_aside, leads.file)
+    source = LogSource(
+        where=where,
+        folder=folder,
+        agreement=reading.agreement,
+        leads=known,
+        leads_digest=reading.digests[leads.file],
+        merges=merges,
+        earlier=reading.rejects,
+    )
+    log = read_log(source, tell=reading.tell)
+    reading.digests[log.file] = log.digest
+    reading.rejects += log.rejects
+    reading.notes += [log.said, *log.notes]
+    reading.counts.append(FileCounts(log.file, log.n_read, log.said))
+    return log.interactions
+
+
+def _where(
+    contract: Contract, files: Mapping[str, Path], reading: _Reading
+) -> Path | Database | None:
+    """Return where a table is: in the database that names it, or in a file."""
+    database = reading.agreement.source.database
+    if database is not None and getattr(database.tables, contract.name):
+        return database
+    return files.get(contract.name)
 
 
 def _outcomes(
@@ -185,9 +232,9 @@ def _outcomes(
 ) -> pd.DataFrame:
     """Return the outcomes of their own file, and those dated in the leads file."""
     parts = []
-    if OUTCOMES.name in files:
-        outcomes = _load(files[OUTCOMES.name], OUTCOMES, reading)
-        is_shared = files.get(INTERACTIONS.name) == files[OUTCOMES.name]
+    if _where(OUTCOMES, files, reading) is not None:
+        outcomes = _load(OUTCOMES, files, reading)
+        is_shared = _where(INTERACTIONS, files, reading) == files.get(OUTCOMES.name)
         if is_shared:
             _keep_stages(outcomes, reading.agreement)
         relate_outcomes(outcomes, leads)
@@ -202,6 +249,24 @@ def _outcomes(
         parts.append(_finish(dated, reading, _order(OUTCOMES))[list(OUTCOMES.names)])
     together = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     return together.sort_values(_order(OUTCOMES), ignore_index=True)
+
+
+def _with_merged(
+    outcomes: pd.DataFrame, merges: pd.DataFrame, reading: _Reading
+) -> pd.DataFrame:
+    """Return the outcomes with the conversions that survivors have from merged leads.
+
+    After everything that counts or dates rows of files: the copies are none.
+    """
+    stage = reading.agreement.conversion.stage
+    passed_on = pass_conversions_on(outcomes, merges, stage)
+    if len(merges):
+        n_merged = merges["lead_id"].nunique()
+        reading.notes.append(
+            f"Leads merged into others: {n_merged:,}. What they did, and that they "
+            "converted, counts for those, too, from the merge on."
+        )
+    return passed_on.sort_values(_order(OUTCOMES), ignore_index=True)
 
 
 def _count_lines_once(reading: _Reading, n_earlier: int) -> None:
@@ -243,13 +308,19 @@ def _dated(path: Path, stage: str, column: str, reading: _Reading) -> Loaded:
     )
 
 
-def _load(path: Path, contract: Contract, reading: _Reading) -> Loaded:
-    """Read one file as typed rows."""
-    data = _bytes(path)
-    reading.digests[path.name] = hashlib.sha256(data).hexdigest()
+def _load(contract: Contract, files: Mapping[str, Path], reading: _Reading) -> Loaded:
+    """Read one table as typed rows."""
     source = reading.agreement.source
     mapping: Mapping[str, str] = getattr(source.columns, contract.name)
-    rows = _rows(data, path, contract, mapping, source)
+    where = _where(contract, files, reading)
+    if isinstance(where, Database):
+        rows, digest = read_database_rows(where, contract, mapping)
+        reading.digests[rows.file] = digest
+    else:
+        path = files[contract.name]
+        data = _bytes(path)
+        reading.digests[path.name] = hashlib.sha256(data).hexdigest()
+        rows = _rows(data, path, contract, mapping, source)
     return parse_rows(rows, contract, source=source, zone=reading.agreement.zone)
 
 
@@ -335,11 +406,7 @@ def _given_end(agreement: Agreement) -> pd.Timestamp | None:
     return pd.Timestamp(found.start[0]).tz_localize("UTC")
 
 
-def _latest(*tables: pd.DataFrame) -> pd.Timestamp:
-    return max(table["known_at"].max() for table in tables if len(table))
-
-
-def _check_no_outlier(latest: pd.Timestamp, tables: tuple[pd.DataFrame, ...]) -> None:
+def _check_no_outlier(known: pd.Series[Any], n_rows: int) -> None:
     """Refuse to let a few rows from the future say when the export was made.
 
     One webinar that is planned for next year would make every snapshot mature, and
@@ -350,36 +417,36 @@ def _check_no_outlier(latest: pd.Timestamp, tables: tuple[pd.DataFrame, ...]) ->
     DataError
         The latest rows, one in a thousand, are months after all others.
     """
-    known = pd.concat([table["known_at"] for table in tables]).sort_values()
-    n_last = max(len(known) // 1000, 1)
-    if len(known) < _ENOUGH_TO_TELL:
-        return
-    others = known.iloc[-n_last - 1]
-    if latest - others <= _LONG_SILENCE:
+    latest, others = known.iloc[-1], known.iloc[0]
+    if n_rows < _ENOUGH_TO_TELL or latest - others <= _LONG_SILENCE:
         return
     msg = (
-        f"the latest known_at is {latest.isoformat()}, but all rows but {n_last:,} are "
-        f"known by {others.isoformat()}. Repair what is dated in the future, or write "
-        "when the export was made as data_end under [source] in agreement.toml."
+        f"the latest known_at is {latest.isoformat()}, but all rows but "
+        f"{len(known) - 1:,} are known by {others.isoformat()}. Repair what is dated "
+        "in the future, or write when the export was made as data_end under [source] "
+        "in agreement.toml."
     )
     raise DataError(msg)
 
 
 def _data_end(
     given: pd.Timestamp | None,
-    latest: pd.Timestamp,
-    tables: tuple[pd.DataFrame, ...],
+    frames: tuple[pd.DataFrame, ...],
+    interactions: Interactions,
     reading: _Reading,
 ) -> pd.Timestamp:
     """Return the instant of the export, and note where it comes from."""
     if given is None:
-        _check_no_outlier(latest, tables)
+        n_rows = len(interactions) + sum(map(len, frames))
+        known = latest_known(frames, interactions, max(n_rows // 1000, 1) + 1)
+        _check_no_outlier(known, n_rows)
+        latest = known.iloc[-1]
         reading.notes.append(
             f"data_end is not given; the latest known_at was taken, "
             f"{latest.isoformat()}."
         )
         return latest
-    n_later = sum(int((table["known_at"] >= given).sum()) for table in tables)
+    n_later = n_known_from(frames, interactions, given)
     if n_later:
         reading.notes.append(
             f"{n_later:,} rows are known at or after data_end, {given.isoformat()}; "

@@ -9,6 +9,7 @@ without an offset is local time. Nulls stay null.
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +21,23 @@ import pyarrow.compute as pc
 
 from leadscore.errors import DataError
 
-__all__ = ["Instants", "parse_instants"]
+__all__ = [
+    "FIRST_YEAR",
+    "LAST_YEAR",
+    "Instants",
+    "OrderCount",
+    "count_order",
+    "day_start",
+    "local_to_utc",
+    "parse_instants",
+]
 
 _SHAPE = (
     r"^(?P<a>\d{1,4})(?P<s>[-/.])(?P<b>\d{1,2})(?P<t>[-/.])(?P<c>\d{1,4})"
     r"(?:[Tt ](?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r" ?(?P<z>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
-_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 _DAY = np.timedelta64(1, "D")
 _MICROSECOND = np.timedelta64(1, "us")
 _ORDERS = {"ymd": "year first", "dmy": "day first", "mdy": "month first"}
@@ -35,6 +45,65 @@ _ORDERS = {"ymd": "year first", "dmy": "day first", "mdy": "month first"}
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class OrderCount:
+    """What the dates of a column say of the order of day and month.
+
+    Parameters
+    ----------
+    n_asked : int
+        Dates that do not begin with the year.
+    n_dmy, n_mdy : int
+        Those that can only be read day first, and month first.
+    example : tuple of (int or None, str) or None
+        Line and text of the first in which the order matters.
+    """
+
+    n_asked: int = 0
+    n_dmy: int = 0
+    n_mdy: int = 0
+    example: tuple[int | None, str] | None = None
+
+    def __add__(self, other: OrderCount) -> OrderCount:
+        return OrderCount(
+            self.n_asked + other.n_asked,
+            self.n_dmy + other.n_dmy,
+            self.n_mdy + other.n_mdy,
+            self.example or other.example,
+        )
+
+    @property
+    def decides(self) -> bool:
+        """Whether one order is said more often than the other."""
+        return self.n_dmy != self.n_mdy
+
+    def order(self, where: str) -> str | None:
+        """Return dmy or mdy, None if there are no such dates.
+
+        Raises
+        ------
+        DataError
+            Day and month cannot be told apart.
+        """
+        if not self.n_asked:
+            return None
+        if not self.decides and self.example is not None:
+            raise self.unclear(where)
+        return "mdy" if self.n_mdy > self.n_dmy else "dmy"
+
+    def unclear(self, where: str) -> DataError:
+        """Return the error that asks for the order."""
+        line, shown = self.example or (None, "")
+        at = "" if line is None else f"line {line}: "
+        msg = (
+            f"{where}: day and month cannot be told apart ({at}{shown!r} reads both "
+            f"ways; {self.n_dmy} values say day first, {self.n_mdy} month first). Write"
+            ' date_order = "dmy" or date_order = "mdy" under [source] in '
+            "agreement.toml."
+        )
+        return DataError(msg)
 
 
 @dataclass(frozen=True)
@@ -81,6 +150,7 @@ def parse_instants(
     where: str,
     order: str = "auto",
     lines: Ints | None = None,
+    settle: Callable[[OrderCount], str | None] | None = None,
 ) -> Instants:
     """Read a column of text as instants.
 
@@ -96,6 +166,8 @@ def parse_instants(
         The order of dates without the year first; "auto" asks the data.
     lines : ndarray of int, optional
         Line numbers, for the messages.
+    settle : callable, optional
+        Says for "auto" which order holds; without it, these cells alone do.
 
     Raises
     ------
@@ -103,7 +175,11 @@ def parse_instants(
         Day and month cannot be told apart in any value of the column.
     """
     parts = _parts(cells)
-    chosen = _order(parts, order, where, lines)
+    count = _count_order(parts, lines)
+    if order != "auto":
+        chosen = order if count.n_asked else None
+    else:
+        chosen = settle(count) if settle is not None else count.order(where)
     bad = _Reasons()
     day = _days(parts, chosen, order, bad)
     clock = _clock(parts, bad)
@@ -111,13 +187,13 @@ def parse_instants(
     usable = parts.given & ~bad.mask(len(day))
     local = np.where(usable, day + clock, np.datetime64("NaT", "us"))
     has_time = pc.not_equal(parts.text["H"], "").to_numpy(zero_copy_only=False)
-    start, twice = _to_utc(local, offset, has_offset, zone)
+    start, twice = local_to_utc(local, offset, has_offset, zone)
     timed = usable & has_time
     bad.add(timed & np.isnat(start), f"does not exist in {zone.key}: clocks skip it")
     dated = usable & ~has_time
-    start[dated] = _day_start(day[dated], zone)
+    start[dated] = day_start(day[dated], zone)
     end = start.copy()
-    end[dated] = _day_start(day[dated] + _DAY, zone) - _MICROSECOND
+    end[dated] = day_start(day[dated] + _DAY, zone) - _MICROSECOND
     return Instants(start, end, bad.reasons, int((twice & timed).sum()), chosen)
 
 
@@ -163,27 +239,26 @@ def _integers(digits: Any) -> Ints:
     return numbers
 
 
-def _order(parts: _Parts, order: str, where: str, lines: Ints | None) -> str | None:
-    """Return dmy or mdy, from the agreement or from the values that decide."""
+def count_order(cells: Any, lines: Ints | None = None) -> OrderCount:
+    """Return what a column of trimmed text says of the order of day and month."""
+    return _count_order(_parts(cells), lines)
+
+
+def _count_order(parts: _Parts, lines: Ints | None) -> OrderCount:
     asked = parts.matched & ~parts.year_first
     if not asked.any():
-        return None
-    if order != "auto":
-        return order
-    first, second = parts.number["a"][asked], parts.number["b"][asked]
-    n_dmy = int(((first > 12) & (first <= 31) & (second <= 12)).sum())
-    n_mdy = int(((second > 12) & (second <= 31) & (first <= 12)).sum())
-    if n_dmy == n_mdy and (n_dmy or (first != second).any()):
-        i = int(np.flatnonzero(asked)[np.argmax(first != second)])
+        return OrderCount()
+    first, second = parts.number["a"], parts.number["b"]
+    day_first = asked & (first > 12) & (first <= 31) & (second <= 12)
+    month_first = asked & (second > 12) & (second <= 31) & (first <= 12)
+    differs = asked & (first != second)
+    example = None
+    if differs.any():
+        i = int(np.argmax(differs))
         shown = "".join(str(parts.text[name][i]) for name in "asbtc")
-        at = "" if lines is None else f"line {lines[i]}: "
-        msg = (
-            f"{where}: day and month cannot be told apart ({at}{shown!r} reads both "
-            f"ways; {n_dmy} values say day first, {n_mdy} month first). Write "
-            'date_order = "dmy" or date_order = "mdy" under [source] in agreement.toml.'
-        )
-        raise DataError(msg)
-    return "mdy" if n_mdy > n_dmy else "dmy"
+        example = (None if lines is None else int(lines[i]), shown)
+    n_asked, n_dmy, n_mdy = (int(m.sum()) for m in (asked, day_first, month_first))
+    return OrderCount(n_asked, n_dmy, n_mdy, example)
 
 
 def _days(parts: _Parts, chosen: str | None, order: str, bad: _Reasons) -> Times:
@@ -202,8 +277,8 @@ def _days(parts: _Parts, chosen: str | None, order: str, bad: _Reasons) -> Times
         bad.add(parts.matched & ~parts.year_first, reason)
     four = pc.equal(pc.utf8_length(parts.text["c"]), 4).to_numpy(zero_copy_only=False)
     bad.add(parts.matched & (parts.year_first == four), "needs a year of four digits")
-    outside = (year < _FIRST_YEAR) | (year > _LAST_YEAR)
-    reason = f"has a year outside {_FIRST_YEAR} to {_LAST_YEAR}"
+    outside = (year < FIRST_YEAR) | (year > LAST_YEAR)
+    reason = f"has a year outside {FIRST_YEAR} to {LAST_YEAR}"
     bad.add(parts.matched & outside, reason)
     whole_month = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
     first = whole_month.astype("datetime64[M]").astype("datetime64[D]")
@@ -248,7 +323,7 @@ def _offset_minutes(text: str) -> int:
     return (-1 if text[0] == "-" else 1) * (hours * 60 + minutes)
 
 
-def _to_utc(
+def local_to_utc(
     local: Times,
     offset: npt.NDArray[np.timedelta64],
     has_offset: Mask,
@@ -267,7 +342,7 @@ def _to_utc(
     return utc, twice
 
 
-def _day_start(days: Times, zone: zoneinfo.ZoneInfo) -> Times:
+def day_start(days: Times, zone: zoneinfo.ZoneInfo) -> Times:
     """Return the first instant of local days; some begin at one o'clock."""
     times = pd.DatetimeIndex(days)
     first = np.ones(len(times), dtype=np.bool_)

@@ -13,11 +13,26 @@ import codecs
 import gzip
 import io
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leadscore.errors import DataError, InputError, RefusedError
 
-__all__ = ["Lines", "read_lines", "uncompress"]
+__all__ = [
+    "GZIP",
+    "Lines",
+    "codec_of",
+    "decode_lines",
+    "detect_codec",
+    "empty_file",
+    "gzip_error",
+    "max_expansion",
+    "read_lines",
+    "too_large",
+    "uncompress",
+]
+
+GZIP = b"\x1f\x8b"
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _MARKS = (
@@ -59,25 +74,40 @@ def uncompress(data: bytes, *, file: str) -> bytes:
     RefusedError
         It grows beyond a gibibyte and more than 200 times: a bomb, or a mistake.
     """
-    if not data.startswith(b"\x1f\x8b"):
+    if not data.startswith(GZIP):
         return data
-    limit = max(_ALWAYS_FINE, _MAX_EXPANSION * len(data))
+    limit = max_expansion(len(data))
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as handle:
             plain = handle.read(limit + 1)
-    except EOFError as error:
-        msg = f"{file}: the compressed file is truncated. Export or copy it again."
-        raise DataError(msg) from error
-    except (OSError, zlib.error) as error:
-        msg = f"{file}: the compressed file is damaged ({error}). Export it again."
-        raise DataError(msg) from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise gzip_error(error, file) from error
     if len(plain) > limit:
-        msg = (
-            f"{file}: the compressed file grows to more than {limit:,} bytes, "
-            f"{_MAX_EXPANSION} times its size. If that is right, uncompress it first."
-        )
-        raise RefusedError(msg)
+        raise too_large(limit, file)
     return plain
+
+
+def max_expansion(n_compressed: int) -> int:
+    """Return how many bytes so many compressed ones may hold."""
+    return max(_ALWAYS_FINE, _MAX_EXPANSION * n_compressed)
+
+
+def too_large(limit: int, file: str) -> RefusedError:
+    """Return the error for a file that grows beyond its limit."""
+    msg = (
+        f"{file}: the compressed file grows to more than {limit:,} bytes, "
+        f"{_MAX_EXPANSION} times its size. If that is right, uncompress it first."
+    )
+    return RefusedError(msg)
+
+
+def gzip_error(error: Exception, file: str) -> DataError:
+    """Return the error for a file that cannot be uncompressed."""
+    if isinstance(error, EOFError):
+        msg = f"{file}: the compressed file is truncated. Export or copy it again."
+        return DataError(msg)
+    msg = f"{file}: the compressed file is damaged ({error}). Export it again."
+    return DataError(msg)
 
 
 def read_lines(data: bytes, *, file: str, encoding: str = "auto") -> Lines:
@@ -97,31 +127,47 @@ def read_lines(data: bytes, *, file: str, encoding: str = "auto") -> Lines:
     InputError
         The file is empty, is a workbook, or looks like UTF-16 without a mark.
     """
-    if data.startswith(_WORKBOOKS):
+    codec, mark = codec_of(data, file=file, encoding=encoding)
+    body = data[len(mark) :]
+    if not body.strip():
+        raise empty_file(file)
+    return decode_lines(body, codec or detect_codec([body]))
+
+
+def empty_file(file: str) -> InputError:
+    """Return the error for a file without any content."""
+    return InputError(f"{file} is empty. Export it again, with its header line.")
+
+
+def codec_of(head: bytes, *, file: str, encoding: str) -> tuple[str | None, bytes]:
+    """Return the codec, None if it is to be detected, and the byte order mark.
+
+    Parameters
+    ----------
+    head : bytes
+        How the file begins; see `read_lines` for the others, and what is raised.
+    """
+    if head.startswith(_WORKBOOKS):
         msg = f"{file} is an Excel workbook. Save it as CSV UTF-8 and try again."
         raise InputError(msg)
-    codec, body = _codec(data, file, encoding)
-    if not body.strip():
-        msg = f"{file} is empty. Export it again, with its header line."
-        raise InputError(msg)
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return codec, mark
+    if encoding == "utf-16":
+        return _utf16_order(head), b""
+    if encoding != "auto":
+        return encoding, b""
+    _check_not_utf16(head, file)
+    return None, b""
+
+
+def decode_lines(body: bytes, codec: str) -> Lines:
+    """Return the physical lines of text in a known encoding."""
     try:
         text = body.decode(codec)
     except UnicodeDecodeError:
         return _decode_by_line(body, codec)
     return Lines(_split(text), {}, _NAMES.get(codec, codec))
-
-
-def _codec(data: bytes, file: str, encoding: str) -> tuple[str, bytes]:
-    """Return the codec, and the bytes after the byte order mark."""
-    for mark, codec in _MARKS:
-        if data.startswith(mark):
-            return codec, data[len(mark) :]
-    if encoding == "utf-16":
-        return _utf16_order(data), data
-    if encoding != "auto":
-        return encoding, data
-    _check_not_utf16(data, file)
-    return _detect(data), data
 
 
 def _utf16_order(data: bytes) -> str:
@@ -139,14 +185,25 @@ def _check_not_utf16(data: bytes, file: str) -> None:
         raise InputError(msg)
 
 
-def _detect(data: bytes) -> str:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
+def detect_codec(blocks: Iterable[bytes]) -> str:
+    """Return the encoding of a file, given as blocks of whole lines."""
+    is_ascii = True
+    for block in blocks:
         # One line of real UTF-8 beyond ASCII is no accident in a cp1252 file: then
         # the lines that fail are the guests, and cost themselves only.
-        return "utf-8" if any(map(_is_utf8_text, data.splitlines())) else "cp1252"
-    return "utf-8"
+        if not block.isascii():
+            is_ascii = False
+            if _has_utf8_text(block):
+                return "utf-8"
+    return "utf-8" if is_ascii else "cp1252"
+
+
+def _has_utf8_text(block: bytes) -> bool:
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return any(map(_is_utf8_text, block.splitlines()))
+    return True
 
 
 def _is_utf8_text(line: bytes) -> bool:

@@ -8,6 +8,7 @@ no-break space, a narrow one, or the mark that is not the decimal one. Nulls sta
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ import pyarrow.compute as pc
 
 from leadscore.errors import DataError
 
-__all__ = ["detect_decimal", "parse_flags", "parse_numbers"]
+__all__ = [
+    "MarkCount",
+    "count_marks",
+    "detect_decimal",
+    "parse_flags",
+    "parse_numbers",
+]
 
 _SPACES = " \u00a0\u202f"
 _OTHER = {".": ",", ",": "."}
@@ -48,20 +55,73 @@ def detect_decimal(
     DataError
         The values can be read both ways.
     """
-    n_sure = {mark: _count(columns, _sure(mark)) for mark in _OTHER}
-    if n_sure["."] != n_sure[","]:
-        return max(n_sure, key=lambda mark: n_sure[mark])
-    unsure = {mark: _first(columns, _unsure(mark)) for mark in _OTHER}
-    seen = [value for value in unsure.values() if value is not None]
-    if not n_sure["."] and (not seen or (separator in {",", None} and not unsure[","])):
-        return "."
-    shown = seen[0] if seen else "values with a comma and as many with a point"
-    msg = (
-        f"{file}: the decimal mark cannot be told from the values ({shown} can be read "
-        'two ways). Write decimal = "." or decimal = "," under [source] in '
-        "agreement.toml."
+    return count_marks(columns).decimal(separator=separator, file=file)
+
+
+@dataclass(frozen=True)
+class MarkCount:
+    """What the numbers of a file say of its decimal mark.
+
+    Parameters
+    ----------
+    n_asked : int
+        Cells that are more than digits.
+    n_point, n_comma : int
+        Those in which the mark can only be a point, and a comma.
+    example : tuple of str or None
+        The first in which a point, and in which a comma, reads both ways.
+    """
+
+    n_asked: int = 0
+    n_point: int = 0
+    n_comma: int = 0
+    example: tuple[str | None, str | None] = (None, None)
+
+    def __add__(self, other: MarkCount) -> MarkCount:
+        return MarkCount(
+            self.n_asked + other.n_asked,
+            self.n_point + other.n_point,
+            self.n_comma + other.n_comma,
+            (self.example[0] or other.example[0], self.example[1] or other.example[1]),
+        )
+
+    @property
+    def decides(self) -> bool:
+        """Whether one mark is said more often than the other."""
+        return self.n_point != self.n_comma
+
+    def decimal(self, *, separator: str | None, file: str) -> str:
+        """Return the decimal mark; see `detect_decimal`."""
+        if self.decides:
+            return "." if self.n_point > self.n_comma else ","
+        has_comma = self.example[1] is not None
+        if not self.n_point and (
+            self.example == (None, None) or (separator in {",", None} and not has_comma)
+        ):
+            return "."
+        raise self.unclear(file)
+
+    def unclear(self, file: str) -> DataError:
+        """Return the error that asks for the mark."""
+        shown = self.example[0] or self.example[1]
+        shown = shown or "values with a comma and as many with a point"
+        msg = (
+            f"{file}: the decimal mark cannot be told from the values ({shown} can be "
+            'read two ways). Write decimal = "." or decimal = "," under [source] in '
+            "agreement.toml."
+        )
+        return DataError(msg)
+
+
+def count_marks(columns: Mapping[str, Any]) -> MarkCount:
+    """Return what number columns of trimmed text say of the decimal mark."""
+    return MarkCount(
+        sum(len(c) - c.null_count for c in columns.values())
+        - _count(columns, r"^\d+$"),
+        _count(columns, _sure(".")),
+        _count(columns, _sure(",")),
+        (_first(columns, _unsure(".")), _first(columns, _unsure(","))),
     )
-    raise DataError(msg)
 
 
 def _sure(mark: str) -> str:

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from leadscore.errors import DataError, InputError
 from leadscore.store.header import match_header
-from leadscore.store.reader import Rows
+from leadscore.store.reader import Rows, extra_note
 from leadscore.tables import Contract
 
-__all__ = ["parquet_names", "read_parquet"]
+__all__ = ["as_text", "parquet_error", "parquet_names", "read_parquet", "typed_numbers"]
 
 
 def read_parquet(
@@ -50,24 +50,34 @@ def read_parquet(
     table = _table(data, file)
     positions, extra = match_header(table.column_names, contract, mapping, file=file)
     cells = {
-        ours: _as_text(table.column(j), table.column_names[j], file)
+        ours: as_text(table.column(j), table.column_names[j], file)
         for ours, j in positions.items()
     }
 
     def raw(i: int) -> str:
         return ",".join(cells[name][i].as_py() or "" for name in cells)
 
-    names = ", ".join(extra)
+    types = {ours: table.schema.field(j).type for ours, j in positions.items()}
     return Rows(
         file=file,
         cells=cells,
         lines=np.arange(table.num_rows, dtype=np.int64) + 2,
         raw=raw,
         rejects=[],
-        notes=[f"{file}: columns that nobody asked for were ignored: {names}."]
-        if extra
-        else [],
+        notes=[extra_note(file, extra)],
         form="Parquet",
+        typed=typed_numbers(types, contract),
+    )
+
+
+def typed_numbers(types: Mapping[str, Any], contract: Contract) -> frozenset[str]:
+    """Return the number columns that are no text: their mark is always a point."""
+    return frozenset(
+        c.name
+        for c in contract.columns
+        if c.kind == "number"
+        and c.name in types
+        and (pa.types.is_primitive(types[c.name]) or pa.types.is_decimal(types[c.name]))
     )
 
 
@@ -80,13 +90,24 @@ def _table(data: bytes, file: str) -> Any:
     try:
         return pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
-        msg = f"{file} cannot be read as Parquet ({error}). Export it again."
-        raise InputError(msg) from error
+        raise parquet_error(error, file) from error
 
 
-def _as_text(column: Any, name: str, file: str) -> Any:
-    """Return a column as the text that the parser reads."""
-    values = column.combine_chunks()
+def parquet_error(error: Exception, file: str) -> InputError:
+    """Return the error for bytes that are not a whole Parquet file."""
+    msg = f"{file} cannot be read as Parquet ({error}). Export it again."
+    return InputError(msg)
+
+
+def as_text(column: Any, name: str, file: str) -> Any:
+    """Return a column as the text that the parser reads.
+
+    Raises
+    ------
+    DataError
+        It holds lists, structures, or bytes that are not text.
+    """
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks)
     if pa.types.is_dictionary(values.type):

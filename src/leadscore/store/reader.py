@@ -20,21 +20,33 @@ from leadscore.agreement import Source
 from leadscore.errors import DataError
 from leadscore.store.header import match_header, n_recognised
 from leadscore.store.lines import Lines, read_lines, uncompress
+from leadscore.store.notes import Note
 from leadscore.store.rejects import Reject
-from leadscore.store.splitter import Split, split_line, split_rows
+from leadscore.store.splitter import MAX_LINES_A_ROW, Split, split_line, split_rows
 from leadscore.tables import Contract
 
-__all__ = ["Rows", "header_names", "read_delimited"]
+__all__ = [
+    "HEAD_LINES",
+    "Header",
+    "Rows",
+    "Window",
+    "extra_note",
+    "header_names",
+    "read_delimited",
+    "read_header",
+    "read_window",
+]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LINES_TRIED = 50
+HEAD_LINES = _LINES_TRIED + 2 * MAX_LINES_A_ROW  # from the header on: enough to read it
 _SHOWN = {"\t": "tab"}
 _ANY = Contract("any", ())  # no name is looked for: only the separator decides
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one file as text.
+    """The rows of one file, or of a part of it.
 
     Parameters
     ----------
@@ -42,18 +54,24 @@ class Rows:
         The file's name.
     cells : dict of str to large_string Array
         One array a column of ours that the file has; null where the file has no cell.
+        A part of a typed file may hold what `leadscore.store.typed` reads, and
+        dictionaries.
     lines : ndarray of int
         Line number of each row: physical, 1-based, the header is line 1.
     raw : callable
         The raw text of the row at a position.
     rejects : list of Reject
         Lines that are not rows.
-    notes : list of str
-        What was noticed, in sentences.
+    notes : list of Note
+        What was noticed.
     form : str
         How the file is written, for the counts: ``separator ',', utf-8``.
     separator, encoding : str or None
         None where the file has none.
+    typed : frozenset of str
+        Columns of numbers that are numbers in the file: they have no decimal mark.
+    as_text : callable
+        Gives cells as text.
     """
 
     file: str
@@ -61,18 +79,60 @@ class Rows:
     lines: npt.NDArray[np.int64]
     raw: Callable[[int], str]
     rejects: list[Reject]
-    notes: list[str]
+    notes: list[Note]
     form: str
     separator: str | None = None
     encoding: str | None = None
+    typed: frozenset[str] = frozenset()
+    as_text: Callable[[Any], Any] = lambda cells: cells
+
+    def reject(self, position: int, column: str, reason: str) -> Reject:
+        """Return why the row at a position is set aside."""
+        value = None
+        if column in self.cells:
+            value = self.as_text(self.cells[column].slice(position, 1))[0].as_py()
+        line = int(self.lines[position])
+        return Reject(self.file, line, column, value, reason, self.raw(position))
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
+    """The header of a delimited file.
+
+    Parameters
+    ----------
+    names : list of str
+        As they stand.
+    separator : str
+    start, n_lines : int
+        Index of its first line, and how many it takes.
+    """
+
     names: list[str]
     separator: str
-    start: int  # index of its first line
+    start: int
     n_lines: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """Lines of a file at hand.
+
+    Parameters
+    ----------
+    lines : Lines
+    base : int
+        How many lines of the file stand before them.
+    start : int
+        Index of the first of them that is not read yet.
+    is_last : bool
+        Whether the file ends with them.
+    """
+
+    lines: Lines
+    base: int = 0
+    start: int = 0
+    is_last: bool = True
 
 
 def read_delimited(
@@ -108,47 +168,67 @@ def read_delimited(
     """
     plain = uncompress(data, file=file)
     lines = read_lines(plain, file=file, encoding=source.encoding)
-    header = _read_header(lines, file, contract, mapping, source.separator)
+    header = read_header(lines, file, contract, mapping, source.separator)
     positions, extra = match_header(header.names, contract, mapping, file=file)
+    window = Window(lines, start=header.start + header.n_lines)
+    rows, _ = read_window(window, header, positions, file=file)
+    rows.notes[:0] = [extra_note(file, extra)]
+    return rows
+
+
+def read_window(
+    window: Window, header: Header, positions: Mapping[str, int], *, file: str
+) -> tuple[Rows, int]:
+    """Return the rows that begin in a window, and the index of the first line left.
+
+    Parameters
+    ----------
+    window : Window
+    header : Header
+    positions : mapping of str to int
+        Where each column of ours stands.
+    file : str
+        What to call the file in messages.
+    """
+    lines, base = window.lines, window.base
     split = split_rows(
         lines,
         separator=header.separator,
         n_cells=len(header.names),
-        start=header.start + header.n_lines,
+        start=window.start,
+        is_last=window.is_last,
     )
     _set_repeated_headers_aside(split, header.names)
-    _check_conservation(lines, header, split, file)
+    _check_conservation(split, window, file)
     shown = _SHOWN.get(header.separator, f"'{header.separator}'")
-    return Rows(
+    rows = Rows(
         file=file,
         cells=_cells(split.rows, positions),
-        lines=np.array(split.first, dtype=np.int64) + 1,
+        lines=np.array(split.first, dtype=np.int64) + base + 1,
         raw=_raw(lines, split),
         rejects=[
-            Reject(file, i + 1, None, None, reason, lines.texts[i])
+            Reject(file, base + i + 1, None, None, reason, lines.texts[i])
             for i, reason in split.rejected
         ],
-        notes=_notes(file, extra, split.n_blank),
+        notes=[Note("blank", split.n_blank, f"{file}: ", " blank lines were skipped.")],
         form=f"separator {shown}, {lines.encoding}",
         separator=header.separator,
         encoding=lines.encoding,
     )
+    return rows, split.end
 
 
 def header_names(data: bytes, *, file: str, source: Source) -> list[str]:
     """Return the column names of a csv file as they stand; see `read_delimited`."""
     lines = read_lines(uncompress(data, file=file), file=file, encoding=source.encoding)
-    return _read_header(lines, file, _ANY, {}, source.separator).names
+    return read_header(lines, file, _ANY, {}, source.separator).names
 
 
-def _notes(file: str, extra: list[str], n_blank: int) -> list[str]:
-    notes = []
-    if extra:
-        names = ", ".join(name.strip() for name in extra)
-        notes.append(f"{file}: columns that nobody asked for were ignored: {names}.")
-    if n_blank:
-        notes.append(f"{file}: {n_blank:,} blank lines were skipped.")
-    return notes
+def extra_note(file: str, extra: Sequence[str]) -> Note:
+    """Return the note that names the columns nobody asked for."""
+    names = ", ".join(name.strip() for name in extra)
+    said = f"{file}: columns that nobody asked for were ignored: {names}."
+    return Note("extra", int(bool(extra)), said)
 
 
 def _cells(
@@ -169,14 +249,31 @@ def _raw(lines: Lines, split: Split) -> Callable[[int], str]:
     return raw
 
 
-def _read_header(
+def read_header(
     lines: Lines,
     file: str,
     contract: Contract,
     mapping: Mapping[str, str],
     separator: str,
-) -> _Header:
-    """Return the names in the first line that is not blank."""
+) -> Header:
+    """Return the names in the first line that is not blank.
+
+    Parameters
+    ----------
+    lines : Lines
+        The file, or its beginning: `HEAD_LINES` from that line on.
+    file : str
+        What to call it in messages.
+    contract : Contract
+    mapping : mapping of str to str
+    separator : str
+        Of the agreement, or "auto"; see `read_delimited`.
+
+    Raises
+    ------
+    DataError
+        The header is broken, or no separator fits.
+    """
     start = next((i for i, line in enumerate(lines.texts) if line.strip()), 0)
     tried = _SEPARATORS if separator == "auto" else (separator,)
     candidates = [
@@ -201,18 +298,18 @@ def _read_header(
     return best
 
 
-def _header_with(lines: Lines, start: int, separator: str) -> _Header | None:
+def _header_with(lines: Lines, start: int, separator: str) -> Header | None:
     found = split_line(lines, start, separator=separator)
     if found is None:
         return None
     names, n_lines = found
     if len(names) > 1 and not names[-1].strip():
         names = names[:-1]  # a trailing separator names no column
-    return _Header(names, separator, start, n_lines)
+    return Header(names, separator, start, n_lines)
 
 
 def _merit(
-    lines: Lines, header: _Header, contract: Contract, mapping: Mapping[str, str]
+    lines: Lines, header: Header, contract: Contract, mapping: Mapping[str, str]
 ) -> tuple[int, int, int]:
     """Rank a separator: names that we know, then lines that agree, then columns."""
     first = header.start + header.n_lines
@@ -240,18 +337,20 @@ def _set_repeated_headers_aside(split: Split, names: list[str]) -> None:
     split.n_lines = [split.n_lines[i] for i in kept]
 
 
-def _check_conservation(lines: Lines, header: _Header, split: Split, file: str) -> None:
-    """Every physical line is header, used, blank or rejected; else nothing is."""
+def _check_conservation(split: Split, window: Window, file: str) -> None:
+    """Every line is read before, used, blank, rejected or left; else nothing is."""
+    lines = window.lines.texts
     parts = {
-        "header": header.n_lines,
+        "before": window.start,
         "used": sum(split.n_lines),
-        "blank": header.start + split.n_blank,
+        "blank": split.n_blank,
         "rejected": len({i for i, _ in split.rejected}),
+        "left": len(lines) - split.end if not window.is_last else 0,
     }
-    if sum(parts.values()) != len(lines.texts):
+    if sum(parts.values()) != len(lines):
         told = ", ".join(f"{n:,} {part}" for part, n in parts.items())
         msg = (
-            f"{file}: the lines do not add up: {len(lines.texts):,} in the file, but "
-            f"{told}. This is a fault of the reader; please report it with the file."
+            f"{file}: the lines do not add up: {len(lines):,} in the file, but {told}. "
+            "This is a fault of the reader; please report it with the file."
         )
         raise DataError(msg)

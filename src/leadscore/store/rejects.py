@@ -58,6 +58,7 @@ def check_budget(
     *,
     max_share: float,
     earlier: Sequence[Reject] = (),
+    n_more: int = 0,
 ) -> None:
     """Refuse a table of which more rows were set aside than the agreement allows.
 
@@ -73,6 +74,9 @@ def check_budget(
         The budget, ``max_reject_share`` of the agreement.
     earlier : sequence of Reject
         Rejects of the tables before, handed on with the error.
+    n_more : int
+        Rows of this table set aside that are not among the rejects, because those
+        would not fit into memory; rows that only follow their lead are not counted.
 
     Raises
     ------
@@ -82,13 +86,14 @@ def check_budget(
     # A row that only follows its lead does not count against its own file.
     all_rejects = rejects
     rejects = [r for r in rejects if not r.reason.startswith(LEAD_ASIDE)]
-    if len(rejects) <= max_share * n_read:
+    n_rejects = len(rejects) + n_more
+    if n_rejects <= max_share * n_read:
         return
-    share = len(rejects) / n_read
+    share = n_rejects / n_read
     ordered = sorted(rejects, key=lambda reject: reject.line)
     shown = "; ".join(reject.sentence() for reject in ordered[:_SHOWN_REJECTS])
     msg = (
-        f"{file}: {len(rejects):,} of {n_read:,} rows cannot be used ({share:.2%}, the "
+        f"{file}: {n_rejects:,} of {n_read:,} rows cannot be used ({share:.2%}, the "
         f"budget is {max_share:.2%}). First: {shown}. Repair the file, or raise "
         "max_reject_share under [source] in agreement.toml."
     )

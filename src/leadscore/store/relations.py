@@ -1,8 +1,9 @@
 """What must hold within leads, and between leads and the other tables.
 
 Goes in: the loaded tables. Comes out: the same, without the rows that break a rule:
-leads with one creation, interactions and outcomes of leads that exist, no outcome from
-before its lead. What cannot be repaired row by row stops the run.
+leads with one creation, merges that can be and stand, interactions and outcomes of
+leads that exist, no outcome from before its lead. What cannot be repaired row by row
+stops the run.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy.typing as npt
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
 from leadscore.store.loaded import FACT_END, Loaded
+from leadscore.store.merging import relate_merges
 from leadscore.store.rejects import LEAD_ASIDE
 
-__all__ = ["check_history", "relate_interactions", "relate_leads", "relate_outcomes"]
+__all__ = ["check_history", "relate_leads", "relate_outcomes"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -50,7 +52,7 @@ def check_history(leads: Loaded, agreement: Agreement) -> None:
 
 
 def relate_leads(leads: Loaded) -> None:
-    """Count repeated rows once, and hold every lead to one creation.
+    """Count repeated rows once, and hold every lead to one creation and one merge.
 
     Raises
     ------
@@ -64,6 +66,7 @@ def relate_leads(leads: Loaded) -> None:
     differs = (first != ordered["created_at"]).reindex(leads.frame.index)
     reason = "is not the created_at that the lead's first row has"
     leads.set_aside(differs.to_numpy(), "created_at", reason)
+    relate_merges(leads)
 
 
 def _check_one_row_an_instant(leads: Loaded) -> None:
@@ -82,12 +85,6 @@ def _check_one_row_an_instant(leads: Loaded) -> None:
         "them, or give each its own known_at."
     )
     raise DataError(msg)
-
-
-def relate_interactions(interactions: Loaded, leads: Loaded) -> None:
-    """Set interactions of unknown leads aside, and count repeated ones once."""
-    _set_unknown_aside(interactions, leads)
-    interactions.count_once()
 
 
 def relate_outcomes(outcomes: Loaded, leads: Loaded) -> None:

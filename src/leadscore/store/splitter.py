@@ -34,6 +34,8 @@ class Split:
         Lines that could not be used, each with the reason.
     n_blank : int
         Lines without any content, or with nothing but separators.
+    end : int
+        Index of the first line that was not looked at.
     """
 
     rows: list[list[str]] = field(default_factory=list)
@@ -41,13 +43,21 @@ class Split:
     n_lines: list[int] = field(default_factory=list)
     rejected: list[tuple[int, str]] = field(default_factory=list)
     n_blank: int = 0
+    end: int = 0
 
 
 class _BadLineError(Exception):
     """Why one line is rejected; never leaves this module."""
 
 
-def split_rows(lines: Lines, *, separator: str, n_cells: int, start: int = 0) -> Split:
+def split_rows(
+    lines: Lines,
+    *,
+    separator: str,
+    n_cells: int,
+    start: int = 0,
+    is_last: bool = True,
+) -> Split:
     r"""Split the lines from index ``start`` on into rows of ``n_cells`` cells.
 
     Line ends inside quoted cells become ``\n``. One empty cell too many at the end of a
@@ -56,18 +66,22 @@ def split_rows(lines: Lines, *, separator: str, n_cells: int, start: int = 0) ->
     Parameters
     ----------
     lines : Lines
-        All physical lines of the file.
+        Physical lines of the file.
     separator : str
         One character.
     n_cells : int
         The number of columns.
     start : int
         Index of the first line after the header.
+    is_last : bool
+        Whether the file ends with these lines; if not, rows that might need more lines
+        than there are stay for the next time.
     """
     split = Split()
     empty = separator + " \t\u00a0"
+    stop = len(lines.texts) - (0 if is_last else MAX_LINES_A_ROW - 1)
     i = start
-    while i < len(lines.texts):
+    while i < stop:
         if not lines.texts[i].strip(empty):
             split.n_blank += 1
             i += 1
@@ -82,6 +96,7 @@ def split_rows(lines: Lines, *, separator: str, n_cells: int, start: int = 0) ->
         split.first.append(i)
         split.n_lines.append(n_lines)
         i += n_lines
+    split.end = i
     return split
 
 
