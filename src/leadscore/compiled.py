@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import njit
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "inlined"]
 
 
 def compiled(function: Any) -> Any:
@@ -22,3 +22,12 @@ def compiled(function: Any) -> Any:
         return njit(cache=True, nogil=True)(function)
     except RuntimeError:
         return njit(nogil=True)(function)
+
+
+def inlined(function: Any) -> Any:
+    """Compile a function into each that calls it.
+
+    An array is passed as seven words: in a loop, a call that takes a dozen of them
+    costs more than what it does.
+    """
+    return njit(inline="always")(function)

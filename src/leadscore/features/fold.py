@@ -7,18 +7,21 @@ another here, in threads, and inside a cluster's workers.
 
 from __future__ import annotations
 
+import collections
+import itertools
 import os
 import zoneinfo
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from leadscore.buckets import sorted_places
 from leadscore.features.catalogue import Catalogue
 from leadscore.features.kernel import Events, Moments, Plan, fold
 from leadscore.features.plan import compile_plan, compile_words
@@ -29,11 +32,14 @@ from leadscore.interactions import (
     instants_of,
     one_array,
 )
+from leadscore.progress import Tell, silent
 
-__all__ = ["Folding", "fold_bucket", "fold_buckets"]
+__all__ = ["Folding", "fold_bucket", "fold_buckets", "fold_each"]
 
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]
+Task = TypeVar("Task")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ def fold_buckets(
     folding: Folding,
     *,
     n_threads: int | None = None,
+    tell: Tell = silent,
 ) -> Matrix:
     """Fold all interactions for some snapshots.
 
@@ -100,6 +107,8 @@ def fold_buckets(
     folding : Folding
     n_threads : int, default=None
         As many as there are cores. The result has the same bits for any number.
+    tell : Tell, default=silent
+        Told of each bucket.
 
     Returns
     -------
@@ -114,14 +123,56 @@ def fold_buckets(
         _fold_into(interactions.readers[bucket](FOLDED), asked, folding, plan, out)
 
     tasks = list(_tasks(interactions, lead_ids, as_of))
-    n_threads = min(n_threads or os.cpu_count() or 1, len(tasks))
-    if n_threads <= 1:
-        for task in tasks:
-            work(task)
-    else:
-        with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(work, tasks))
+    for done, _ in enumerate(_in_threads(work, tasks, n_threads), start=1):
+        tell("folding the interactions", done=done, total=len(tasks))
     return out
+
+
+def fold_each(
+    interactions: Interactions,
+    lead_ids: pa.Array,
+    as_of: Ints,
+    folding: Folding,
+    *,
+    n_threads: int | None = None,
+) -> Iterator[tuple[Ints, Matrix]]:
+    """Fold bucket by bucket; memory holds a few buckets, however many there are.
+
+    Yields
+    ------
+    place : int64 array of shape (n,)
+        Which of the snapshots these are.
+    out : float64 array of shape (n_columns, n)
+        Their columns: those of `fold_buckets`, which has the other parameters.
+    """
+    plan = folding.plan
+
+    def work(task: tuple[int, Asked]) -> tuple[Ints, Matrix]:
+        bucket, asked = task
+        out = np.empty((len(folding.catalogue.columns), len(asked.as_of)))
+        here = replace(asked, place=np.arange(len(asked.as_of)))
+        _fold_into(interactions.readers[bucket](FOLDED), here, folding, plan, out)
+        return asked.place, out
+
+    yield from _in_threads(work, _tasks(interactions, lead_ids, as_of), n_threads)
+
+
+def _in_threads(
+    work: Callable[[Task], Done], tasks: Iterable[Task], n_threads: int | None
+) -> Iterator[Done]:
+    """Yield what work makes of each task, in order; few are under way at a time."""
+    n_threads = n_threads or os.cpu_count() or 1
+    if n_threads == 1:
+        yield from map(work, tasks)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        ahead: collections.deque[Future[Done]] = collections.deque()
+        for task in tasks:
+            ahead.append(pool.submit(work, task))
+            if len(ahead) > n_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def fold_bucket(
@@ -143,9 +194,9 @@ def fold_bucket(
         One float64 column for each of the catalogue's, in the order of the snapshots.
     """
     out = np.empty((len(folding.catalogue.columns), len(as_of)))
-    asked = next(iter(_grouped(lead_ids, as_of, np.zeros(len(as_of), np.int64))), None)
-    if asked is not None:
-        _fold_into(events, asked[1], folding, folding.plan, out)
+    only = Interactions(events.num_rows, (events.select,), _in_one)
+    for _, asked in _tasks(only, lead_ids, as_of):
+        _fold_into(events, asked, folding, folding.plan, out)
     names = [column.name for column in folding.catalogue.columns]
     return pa.RecordBatch.from_arrays([pa.array(row) for row in out], names)
 
@@ -153,32 +204,30 @@ def fold_bucket(
 def _tasks(
     interactions: Interactions, lead_ids: pa.Array, as_of: Ints
 ) -> Iterator[tuple[int, Asked]]:
+    """Yield each bucket and its snapshots, grouped by lead."""
     codes, words = codes_of(lead_ids)
     bucket = np.asarray(interactions.bucket_of(words))
-    return _grouped(lead_ids, as_of, bucket[codes])
-
-
-def _grouped(
-    lead_ids: pa.Array, as_of: Ints, bucket: Ints
-) -> Iterator[tuple[int, Asked]]:
-    """Yield the snapshots of each bucket, grouped by lead."""
-    codes, words = codes_of(lead_ids)
-    order = np.lexsort((as_of, codes, bucket))
-    codes, bucket = codes[order], bucket[order]
-    for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(bucket)) + 1):
-        if len(part) == 0:
-            continue
-        lead = codes[part]
-        first = np.flatnonzero(np.diff(lead, prepend=-1))
+    by_bucket = np.argsort(bucket, kind="stable")
+    rank = np.empty(len(words), dtype=np.int64)
+    rank[by_bucket] = np.arange(len(words))
+    order = sorted_places(np.stack([rank[codes], as_of]), len(words))
+    start = np.append(0, np.cumsum(np.bincount(rank[codes], minlength=len(words))))
+    edges = np.flatnonzero(np.diff(bucket[by_bucket], prepend=-1))
+    for first, end in itertools.pairwise([*edges.tolist(), len(words)]):
+        place = order[start[first] : start[end]]
         yield (
-            int(bucket[part[0]]),
+            int(bucket[by_bucket[first]]),
             Asked(
-                words.take(pa.array(lead[first])),
-                np.append(first, len(part)).astype(np.int64),
-                as_of[order[part]],
-                order[part].astype(np.int64),
+                words.take(pa.array(by_bucket[first:end])),
+                start[first : end + 1] - start[first],
+                as_of[place],
+                place,
             ),
         )
+
+
+def _in_one(lead_ids: pa.Array) -> Ints:
+    return np.zeros(len(lead_ids), dtype=np.int64)
 
 
 def _fold_into(

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from leadscore.compiled import compiled
+from leadscore.compiled import compiled, inlined
 from leadscore.snapshots import DAY_US
 
 __all__ = [
@@ -136,6 +136,10 @@ class Plan(NamedTuple):
     ----------
     widths : int64 array of shape (n_windows,)
         Window widths in microseconds, ascending; `EVER_US` is the last.
+    ring : int64 array of shape (n_windows,)
+        The ring in which what is inside a window, and inside no narrower one, stands:
+        its own number, or, for a window that needs no ring of its own because only
+        totals are asked of it, that of the next wider one.
     n_slots : int
     first_channel : int
         Slot of channel code 0; -1 where no column counts channels.
@@ -155,6 +159,7 @@ class Plan(NamedTuple):
     """
 
     widths: Any
+    ring: Any
     n_slots: int
     first_channel: int
     decay_start: Any
@@ -198,7 +203,8 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
     begin, stop, occurred, visible, kind, channel, content, duration = events
     kind_slot, channel_code, content_start, content_slot = words
     moment_start, as_of, place = moments
-    widths, n_slots, first_channel = plan.widths, plan.n_slots, plan.first_channel
+    widths, ring_of = plan.widths, plan.ring
+    n_slots, first_channel = plan.n_slots, plan.first_channel
     decay_start, decay_item = plan.decay_start, plan.decay_item
     decay_weight, decay_rate = plan.decay_weight, plan.decay_rate
     gap_limit, shift_from, shift = plan.gap_limit, plan.shift_from, plan.shift
@@ -211,6 +217,10 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
     history = np.empty((7, longest), np.int64)
     rings = np.zeros((n_windows, n_slots), np.int64)
     inside = np.zeros((n_windows, n_slots), np.int64)
+    counts = np.flatnonzero(op == COUNT)
+    others = np.flatnonzero(op != COUNT)
+    count_at = b[counts] * n_slots + a[counts]
+    flat = inside.reshape(n_windows * n_slots)
     spent = np.zeros(n_windows, np.int64)  # milliseconds in each ring
     met = np.zeros(n_windows, np.int64)  # contents whose last time is in each ring
     tail = np.zeros(n_windows, np.int64)  # first of the history inside each window
@@ -263,6 +273,7 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
                 now,
                 first_channel,
                 widths,
+                ring_of,
                 content_start,
                 content_slot,
                 history,
@@ -279,6 +290,7 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
                 n_seen,
                 first_channel,
                 widths,
+                ring_of,
                 content_start,
                 content_slot,
                 history,
@@ -318,6 +330,10 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
                 decayed_at,
                 scalar,
                 inside,
+                flat,
+                counts,
+                count_at,
+                others,
                 n_block,
                 block,
             )
@@ -330,7 +346,7 @@ def fold(events: Any, words: Any, moments: Any, plan: Any, out: Any) -> None:
     _write(block, places, n_block, out)
 
 
-@compiled
+@inlined
 def _emit(
     now: int,
     op: Any,
@@ -347,6 +363,10 @@ def _emit(
     decayed_at: Any,
     scalar: Any,
     inside: Any,
+    flat: Any,
+    counts: Any,
+    count_at: Any,
+    others: Any,
     row: int,
     block: Any,
 ) -> None:
@@ -360,11 +380,12 @@ def _emit(
             inside[w, slot] = inside[w - 1, slot] + rings[w, slot]
     for w in range(n_windows):
         inside[w, n_slots - 1] = head - tail[w]
-    for c in range(op.shape[0]):
+    for j in range(counts.shape[0]):
+        block[row, counts[j]] = flat[count_at[j]]
+    for j in range(others.shape[0]):
+        c = others[j]
         does, x, w = op[c], a[c], b[c]
-        if does == COUNT:
-            value = float(inside[w, x])
-        elif does == RECENCY:
+        if does == RECENCY:
             value = np.nan if last[x] == _NEVER else (now - last[x]) / DAY_US
         elif does == DECAY:
             value = _faded(decayed[x], decayed_at[x], now, decay_rate[x])
@@ -477,11 +498,12 @@ def _gather(
     return n_seen
 
 
-@compiled
+@inlined
 def _move_outwards(
     now: int,
     first_channel: int,
     widths: Any,
+    ring_of: Any,
     content_start: Any,
     content_slot: Any,
     history: Any,
@@ -497,34 +519,37 @@ def _move_outwards(
     head = scalar[_HEAD]
     for w in range(widths.shape[0] - 1):
         edge = now - widths[w]
+        out = ring_of[w + 1]
         i = tail[w]
         while i < head and history[_AT, i] < edge:
-            kind, content = history[_KIND, i], history[_CONTENT, i]
-            rings[w, kind] -= 1
-            rings[w + 1, kind] += 1
-            if first_channel >= 0 and history[_CHANNEL, i] >= 0:
-                channel = first_channel + history[_CHANNEL, i]
-                rings[w, channel] -= 1
-                rings[w + 1, channel] += 1
-            if content >= 0 and has_groups:
-                for j in range(content_start[content], content_start[content + 1]):
-                    rings[w, content_slot[j]] -= 1
-                    rings[w + 1, content_slot[j]] += 1
-            if content >= 0 and newest[content] == i:
-                met[w] -= 1
-                met[w + 1] += 1
-            spent[w] -= history[_MS, i]
-            spent[w + 1] += history[_MS, i]
+            if ring_of[w] == w:
+                kind, content = history[_KIND, i], history[_CONTENT, i]
+                rings[w, kind] -= 1
+                rings[out, kind] += 1
+                if first_channel >= 0 and history[_CHANNEL, i] >= 0:
+                    channel = first_channel + history[_CHANNEL, i]
+                    rings[w, channel] -= 1
+                    rings[out, channel] += 1
+                if content >= 0 and has_groups:
+                    for j in range(content_start[content], content_start[content + 1]):
+                        rings[w, content_slot[j]] -= 1
+                        rings[out, content_slot[j]] += 1
+                if content >= 0 and newest[content] == i:
+                    met[w] -= 1
+                    met[out] += 1
+                spent[w] -= history[_MS, i]
+                spent[out] += history[_MS, i]
             i += 1
         tail[w] = i
 
 
-@compiled
+@inlined
 def _add_to_rings(
     now: int,
     n_seen: int,
     first_channel: int,
     widths: Any,
+    ring_of: Any,
     content_start: Any,
     content_slot: Any,
     history: Any,
@@ -539,14 +564,15 @@ def _add_to_rings(
     """Put what has become visible into its ring, oldest and outermost first."""
     has_groups = content_slot.shape[0] > 0
     head = scalar[_HEAD]
-    ring = widths.shape[0] - 1
+    inner = widths.shape[0] - 1  # the narrowest window that it is inside
     i = head
     while i < n_seen and history[_SEEN_FROM, i] < now:
         at, kind, content = history[_AT, i], history[_KIND, i], history[_CONTENT, i]
-        while ring > 0 and at >= now - widths[ring - 1]:
-            ring -= 1
-            if tail[ring] >= head:  # nothing older is inside this window
-                tail[ring] = i
+        while inner > 0 and at >= now - widths[inner - 1]:
+            inner -= 1
+            if tail[inner] >= head:  # nothing older is inside this window
+                tail[inner] = i
+        ring = ring_of[inner]
         rings[ring, kind] += 1
         last[kind] = at
         if first_channel >= 0 and history[_CHANNEL, i] >= 0:
@@ -560,12 +586,12 @@ def _add_to_rings(
         if content >= 0:
             before = newest[content]
             if before >= 0:
-                met[_ring_of(history[_AT, before], now, widths)] -= 1
+                met[_ring_at(history[_AT, before], now, widths, ring_of)] -= 1
             met[ring] += 1
             newest[content] = i
         spent[ring] += history[_MS, i]
         i += 1
-    for w in range(ring):  # windows that none of these is inside
+    for w in range(inner):  # windows that none of these is inside
         if tail[w] >= head:
             tail[w] = i
     if i > 0:
@@ -573,15 +599,15 @@ def _add_to_rings(
     scalar[_HEAD] = i
 
 
-@compiled
-def _ring_of(at: int, now: int, widths: Any) -> int:
-    ring = widths.shape[0] - 1
-    while ring > 0 and at >= now - widths[ring - 1]:
-        ring -= 1
-    return ring
+@inlined
+def _ring_at(at: int, now: int, widths: Any, ring_of: Any) -> int:
+    inner = widths.shape[0] - 1
+    while inner > 0 and at >= now - widths[inner - 1]:
+        inner -= 1
+    return int(ring_of[inner])
 
 
-@compiled
+@inlined
 def _add_to_sums(
     begin: int,
     gap_limit: int,

@@ -62,6 +62,7 @@ def compile_plan(catalogue: Catalogue, zone: zoneinfo.ZoneInfo) -> Plan:
     op, a, b = np.array(coded, dtype=np.int64).reshape(-1, 3).T.copy()
     return Plan(
         np.array(widths, dtype=np.int64),
+        _rings(made, widths),
         slots.total + 1,
         slots.first_channel,
         *_decays_by_kind(decays, catalogue),
@@ -146,6 +147,21 @@ class _Slots:
         if counted.group is not None:
             return self.groups[counted.group]
         return self.total
+
+
+def _rings(made: list[Primitive], widths: list[int]) -> np.ndarray:
+    """Return the ring of each window; totals and active days need none."""
+    needed = {
+        _width(m)
+        for m in made
+        if isinstance(m, Distinct | Sum) or (isinstance(m, Count) and not _is_total(m))
+    }
+    own = [w for w, width in enumerate(widths) if width in {*needed, EVER_US}]
+    return _ints(min(ring for ring in own if ring >= w) for w in range(len(widths)))
+
+
+def _is_total(count: Count) -> bool:
+    return count.kind is count.channel is count.group is None
 
 
 def _has_window(primitive: Primitive) -> bool:
