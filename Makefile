@@ -9,11 +9,12 @@ MODELS ?= models
 # The sample ends here; give the day you mean, or AS_OF=today, for your own data.
 AS_OF ?= 2026-01-01
 PORT ?= 5000
+SIZES ?= 1M 10M
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help init look train score promote rollback ui test check format data \
-  bench-real bench-truth bench-stranger bench-log lock clean
+.PHONY: help init look train score promote rollback ui test test-spark check format \
+  data bench-features bench-real bench-truth bench-stranger bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +43,9 @@ ui: $(VENV)/installed ## MLflow's pages on this machine (PORT=5000)
 test: $(VENV)/installed ## run the tests
 	$(BIN)/pytest -q
 
+test-spark: $(VENV)/spark/installed ## fold in Spark's workers (needs Java 17)
+	$(VENV)/spark/bin/pytest -q -n 0 -m spark tests/spark
+
 check: $(VENV)/installed ## look: lint, format, types, layers (changes nothing)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -57,6 +61,11 @@ data: $(VENV)/installed ## make data/sample anew, byte for byte
 
 bench-real: $(VENV)/installed ## train on public data sets, print the tables
 	$(BIN)/python -m tests.benchmarks.real_data
+
+bench-features: $(VENV)/installed ## the feature engine beside its rivals (SIZES="1M 10M")
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation --editable ".[bench]"
+	$(BIN)/python -m tests.benchmarks.features --sizes $(SIZES)
 
 bench-stranger: $(VENV)/installed ## from foreign files to a list: commands, seconds
 	$(BIN)/python -m tests.benchmarks.stranger
@@ -84,4 +93,13 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
+	touch $@
+
+# An environment of its own: Spark is large, and nothing else may come to need it.
+$(VENV)/spark/installed: $(VENV)/installed
+	$(BIN)/python -m venv $(VENV)/spark
+	$(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements.lock
+	$(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation --editable '.[spark]'
 	touch $@

@@ -5,11 +5,13 @@ Goes in: a function of arrays and numbers. Comes out: the same one, compiled by 
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 
-__all__ = ["compiled", "inlined"]
+__all__ = ["compiled", "inlined", "is_kept"]
 
 
 def compiled(function: Any) -> Any:
@@ -31,3 +33,19 @@ def inlined(function: Any) -> Any:
     costs more than what it does.
     """
     return njit(inline="always")(function)
+
+
+def is_kept(function: Any) -> bool:
+    """Return whether a compiled function starts at once, from what was kept of it.
+
+    Else its first call takes some seconds, and the user should be told why.
+    """
+    if getattr(function, "signatures", ()):
+        return True
+    source = Path(inspect.getsourcefile(getattr(function, "py_func", function)) or "")
+    try:
+        since = source.stat().st_mtime
+        kept = Path(function.stats.cache_path).glob(f"*.{function.__name__}-*.nbi")
+        return any(index.stat().st_mtime >= since for index in kept)
+    except (AttributeError, OSError, TypeError):  # it is kept nowhere
+        return False

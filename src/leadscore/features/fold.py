@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadscore.buckets import sorted_places
+from leadscore.compiled import is_kept
 from leadscore.features.catalogue import Catalogue
 from leadscore.features.kernel import Events, Moments, Plan, fold
 from leadscore.features.plan import compile_plan, compile_words
@@ -117,6 +118,8 @@ def fold_buckets(
     """
     out = np.empty((len(folding.catalogue.columns), len(as_of)))
     plan = folding.plan
+    if not is_kept(fold):
+        tell("compiling the feature kernel, once for this version")
 
     def work(task: tuple[int, Asked]) -> None:
         bucket, asked = task
