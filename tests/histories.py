@@ -94,6 +94,28 @@ exclude_when_true = ["objects"]
 """
 AGREEMENT = parse_agreement(TOML)
 
+# Everything that [features] can add.
+MORE = """
+windows_days = [45, 1, 2]
+by_channel = true
+
+[features.content_groups]
+pricing = ["/prix*", "/page/1*"]
+short = ["?", "[a-b]"]
+empty = ["/nowhere"]
+
+[[features.decays]]
+name = "heat"
+half_life_days = 3.5
+weights = { page_view = 1.0, unsubscribe = -2.0, "webinaire_été" = 0.3 }
+
+[[features.decays]]
+name = "asked_ever"
+weights = { demo_request = 1.0, pricing_view = 0.25 }
+"""
+_DENY = 'deny = ["call"]\n'
+EXTENDED = parse_agreement(TOML.replace(_DENY, _DENY + MORE))
+
 KNOWN_KINDS = ("page_view", "email_open", "webinaire_été")
 CHANNELS = ("email", "web", "réseau social")
 INDUSTRIES = ("food", "retail", "énergie")
@@ -232,10 +254,10 @@ def snapshots_of(pairs, created=None) -> pd.DataFrame:
     )
 
 
-def log_of(rows: pd.DataFrame) -> Interactions:
+def log_of(rows: pd.DataFrame, agreement: Agreement = AGREEMENT) -> Interactions:
     """Return interactions as the store gives them."""
     plain = rows.drop(columns=["visible_at", "machine"], errors="ignore")
-    return in_memory(rows_of(plain), AGREEMENT.machines)
+    return in_memory(rows_of(plain), agreement.machines)
 
 
 def catalogue_of(agreement: Agreement) -> Catalogue:
@@ -256,6 +278,7 @@ def catalogue_of(agreement: Agreement) -> Catalogue:
 
 
 CATALOGUE = catalogue_of(AGREEMENT)
+MANY_COLUMNS = catalogue_of(EXTENDED)
 
 
 @dataclass(frozen=True)
@@ -292,7 +315,7 @@ def world_of(leads, interactions, outcomes, as_ofs) -> World:
 
 # Where an interaction lies from an as_of: at the edges of all windows, of the idle
 # limit of the rhythm columns (14 days), of local days, and anywhere.
-_EDGES = [0, *(d * DAY for d in (1, 2, 7, 14, 28, 30, 42, 60, 90))]
+_EDGES = [0, *(d * DAY for d in (1, 2, 7, 14, 28, 30, 42, 45, 60, 90))]
 _OFFSETS = st.one_of(
     st.builds(
         lambda edge, by: by - edge, st.sampled_from(_EDGES), st.sampled_from([-1, 0, 1])
@@ -300,8 +323,9 @@ _OFFSETS = st.one_of(
     st.integers(-200 * DAY, 5 * DAY),
     st.builds(lambda h: -h * DAY // 24, st.integers(0, 72)),
 )
-_TEXTS = st.sampled_from(
-    [None, "a", "b", "É", "e\u0301", "/prix?x=1", "名前", "'quoted'"]
+_TEXTS = st.one_of(
+    st.sampled_from([None, "a", "b", "É", "e\u0301", "/prix?x=1", "名前", "'quoted'"]),
+    st.integers(0, 99).map(lambda n: f"/page/{n}"),
 )
 _DURATIONS = st.one_of(st.none(), st.integers(0, 10**7).map(lambda ms: ms / 1000))
 

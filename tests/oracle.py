@@ -8,6 +8,7 @@ before it, which nobody could afford at size; and that is all the cleverness the
 from __future__ import annotations
 
 import datetime
+import fnmatch
 
 import duckdb
 import pandas as pd
@@ -50,8 +51,13 @@ def expected(
     agreement: Agreement,
 ) -> pd.DataFrame:
     """Return what `leadscore.features.build.behaviour` should return."""
+    contents = set(_texts(interactions["content"])) - {None}
+    members = {
+        group: [c for c in contents if any(fnmatch.fnmatchcase(c, p) for p in like)]
+        for group, like in catalogue.groups.items()
+    }
     columns = [
-        f"{_expression(column.makes, catalogue)} AS {_name(column.name)}"
+        f"{_expression(column.makes, catalogue, members)} AS {_name(column.name)}"
         for column in catalogue.columns
     ]
     denied = ", ".join(map(_text, ["", *agreement.features.deny]))
@@ -62,8 +68,10 @@ def expected(
         return con.sql(query).df()
 
 
-def _expression(makes: Primitive, catalogue: Catalogue) -> str:
-    inside = _inside(makes)
+def _expression(
+    makes: Primitive, catalogue: Catalogue, members: dict[str, list[str]]
+) -> str:
+    inside = _inside(makes, members)
     match makes.does:
         case "count":
             return f"count(occurred) FILTER (WHERE {inside})"
@@ -94,14 +102,19 @@ def _expression(makes: Primitive, catalogue: Catalogue) -> str:
 _SEEN = "WHERE occurred IS NOT NULL"
 
 
-def _inside(makes: Primitive) -> str:
-    """Return the condition on the window ``[as_of - days, as_of)`` and on the kind."""
+def _inside(makes: Primitive, members: dict[str, list[str]]) -> str:
+    """Return the condition on the window ``[as_of - days, as_of)`` and what counts."""
     kind, days = getattr(makes, "kind", None), getattr(makes, "days", None)
     conditions = ["occurred IS NOT NULL"]
     if days is not None:
         conditions.append(f"occurred >= asked.as_of - {days * DAY}")
     if kind is not None:
         conditions.append(f"kind = {_text(kind)}")
+    if getattr(makes, "channel", None) is not None:
+        conditions.append(f"channel = {_text(makes.channel)}")
+    if getattr(makes, "group", None) is not None:
+        known = ", ".join(map(_text, ["", *sorted(members[makes.group])]))
+        conditions.append(f"content IN ({known})")
     return " AND ".join(conditions)
 
 

@@ -79,6 +79,47 @@ def test_settings_are_frozen() -> None:
             "[hand_raise]\nkinds = ['meeting']\n",
             "kinds on the deny-list earn no points.*: meeting",
         ),
+        (
+            "[[features.decays]]\nname = 'x'\nweights = { call = 1 }\n",
+            "kinds on the deny-list .* weigh nothing in a decay.*: call",
+        ),
+        ("[features]\nwindows_days = [7, 0]\n", "is 0. Input should be greater than 0"),
+        ("[features]\nwindows_days = [7, 7]\n", "names a window twice: 7"),
+        (
+            "[features.content_groups]\nTarifs = ['/t*']\n",
+            "a content group cannot be called 'Tarifs': take lower-case letters",
+        ),
+        (
+            "[features.content_groups]\npricing = []\n",
+            "content groups without a pattern: pricing",
+        ),
+        (
+            "[[features.decays]]\nname = 'status'\nweights = { a = 1 }\n",
+            "a decay cannot be called 'status'",
+        ),
+        (
+            "[[features.decays]]\nname = 'x'\nweights = {}\n",
+            "'weights' in .* at least 1 item",
+        ),
+        (
+            "[[features.custom]]\nname = 'x'\ndescription = 'y'\n"
+            "function = '../a.py:f'\n",
+            "'../a.py:f' does not name a function in a file beside agreement.toml",
+        ),
+        (
+            "[[features.custom]]\nname = 'x'\nfunction = 'a.py:f'\n",
+            "lacks the key 'description'",
+        ),
+        (
+            "[[features.custom]]\nname = 'x'\nfunction = 'a.py:f'\n"
+            "description = 'y'\n[[features.decays]]\nname = 'x'\n"
+            "weights = { a = 1 }\n",
+            "two features would be called x",
+        ),
+        (
+            "[[features.custom]]\nname = 'x'\nfunktion = 'a.py:f'\n",
+            "unknown key 'funktion'.*Did you mean 'function'",
+        ),
         ("[fit]\nA = 50\nB = 60\n", "edges must fall from A to C"),
         ("a = b\n", "not valid TOML"),
         (
@@ -109,6 +150,10 @@ def test_a_resolved_agreement_reads_back_as_itself() -> None:
         "[snapshots]\nat_age_hours = [24.0, 168.0]\n[attributes.y]\nkind = 'number'\n"
         "changes = false\n[[personas]]\nname = 'x'\n"
         "criteria = [{ attribute = 'y', min = 3 }]\n"
+        "[features]\nwindows_days = [1, 45]\nby_channel = true\n"
+        "[features.content_groups]\npricing = ['/pricing*']\n"
+        "[[features.decays]]\nname = 'heat'\nweights = { view = 2 }\n"
+        "[[features.custom]]\nname = 'x'\nfunction = 'a.py:f'\ndescription = 'y'\n"
     )
     assert Agreement.model_validate_json(agreement.model_dump_json()) == agreement
 

@@ -7,11 +7,21 @@ import pandas as pd
 
 from leadscore.bundle import Bundle
 from leadscore.calibration import Sigmoid
-from leadscore.explain import column_groups, effects_of, reasons, typical_row
+from leadscore.drivers import drivers_of
+from leadscore.explain import (
+    column_groups,
+    effects_of,
+    lately,
+    reasons,
+    shown_column,
+    typical_row,
+)
 from leadscore.features import describe_features
 from leadscore.model import FittedModel
 from leadscore.tables import Tables
+from leadscore.workflows.rows import build_rows
 from leadscore.workflows.score import score_tables
+from tests.histories import EXTENDED, MANY_COLUMNS, seeded_world
 from tests.test_train_score import AS_OF
 
 
@@ -70,6 +80,71 @@ def test_a_typical_row_has_no_effects() -> None:
 def test_a_description_that_asks_whether_is_not_asked_twice(bundle: Bundle) -> None:
     words = describe_features(bundle.catalogue, bundle.agreement)
     assert words["has_message"].startswith("whether the lead wrote us something")
+
+
+def test_what_is_counted_is_told_in_the_window_nearest_to_thirty_days() -> None:
+    """Whatever windows are declared."""
+    since = "days_since_last_x"
+    assert lately("x", [since, "n_x_7d", "n_x_30d", "n_x_90d", "n_x_ever"]) == (
+        "n_x_30d",
+        "in the last 30 days",
+    )
+    assert lately("x", [since, "n_x_1d", "n_x_45d"]) == (
+        "n_x_45d",
+        "in the last 45 days",
+    )
+    assert lately("x", [since, "n_x_1d", "n_x_ever"]) == ("n_x_1d", "in the last day")
+    assert lately("x", [since, "n_x_ever", "n_x_y_30d"]) == ("n_x_ever", "ever")
+    assert lately("activity", ["n_30d", "days_since_last"]) is None
+
+
+def test_columns_of_ones_own_that_share_a_group_are_told_by_the_first() -> None:
+    assert shown_column("intent", {"a": "b", "one": "intent", "two": "intent"}) == "one"
+    assert shown_column("one", {"one": "one"}) == "one"
+    groups = {"word": "mine", "noise": "mine", "idle": "idle"}
+    found = reasons(ROWS, MODEL, typical_row(ROWS), groups, {"word": "the word"})
+    assert found["reason_1"].tolist()[0] == "+ the word: red"
+
+
+def test_reasons_and_drivers_speak_of_everything_that_can_be_declared() -> None:
+    world = seeded_world(4, n_leads=60, n_events=20)
+    made = build_rows(world.tables, world.snapshots(), MANY_COLUMNS, EXTENDED)
+    rows = made.features
+    names = tuple(rows)
+    model = FittedModel("x", Everything(), Sigmoid(1.0, 0.0), [], names, (), {})
+    groups = column_groups(names, MANY_COLUMNS)
+    words = describe_features(MANY_COLUMNS, EXTENDED)
+    typical = typical_row(rows)
+    said = " ".join(
+        reasons(
+            rows, model, typical, {n: g for n, g in groups.items() if g == group}, words
+        )["reason_1"]
+        .dropna()
+        .iloc[0]
+        for group in ("channel_email", "content_short", "heat", "page_view")
+    )
+    assert "channel email: " in said
+    assert "in the last 45 days, last " in said
+    assert "weighted page view, unsubscribe" in said
+    told = drivers_of(
+        rows,
+        made.snapshots["lead_id"].to_numpy(),
+        model,
+        typical,
+        MANY_COLUMNS,
+        words,
+        rng=np.random.default_rng(0),
+    )
+    assert {driver["group"] for driver in told} == set(groups.values())
+
+
+class Everything:
+    """An opinion on which every number has some weight."""
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        numbers = rows.select_dtypes("number").fillna(-1.0).to_numpy()
+        p = 1 / (1 + np.exp(-np.tanh(numbers).sum(axis=1) / 10))
+        return np.column_stack([1 - p, p])
 
 
 def test_a_reason_depends_on_no_other_row() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from pathlib import Path
@@ -14,15 +15,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leadscore import snapshots as snapshots_module
-from leadscore.agreement import Attribute, HandRaise, PointRule, Points
+from leadscore.agreement import (
+    Agreement,
+    Attribute,
+    DecayedSum,
+    HandRaise,
+    PointRule,
+    Points,
+)
 from leadscore.errors import AgreementError
 from leadscore.features import (
     Catalogue,
-    catalogue,
     describe_features,
     fold,
     kernel,
     plan,
+    primitives,
 )
 from leadscore.features import build as build_module
 from leadscore.features.build import behaviour, build_features
@@ -30,11 +38,14 @@ from leadscore.features.catalogue import declare_catalogue
 from leadscore.features.primitives import Column, Count
 from leadscore.workflows import rows as rows_module
 from leadscore.workflows.rows import Rows, build_rows
+from tests import brute_force
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
     DAY,
+    EXTENDED,
     KINDS,
+    MANY_COLUMNS,
     World,
     attributes,
     catalogue_of,
@@ -74,12 +85,27 @@ def small() -> World:
 # ---------------------------------------------------------------- against plain SQL
 
 
-def assert_as_in_sql(world: World, snapshots: pd.DataFrame | None = None) -> None:
+def assert_as_in_sql(
+    world: World,
+    snapshots: pd.DataFrame | None = None,
+    declared: Catalogue = CATALOGUE,
+    agreement: Agreement = AGREEMENT,
+) -> None:
     asked = world.snapshots() if snapshots is None else snapshots
-    given = (asked, CATALOGUE, AGREEMENT)
+    given = (asked, declared, agreement)
     found = behaviour(world.tables.interactions, *given)
     wanted = expected(world.log, *given)
-    assert list(found) == list(wanted) == [c.name for c in CATALOGUE.columns]
+    assert_same_values(found, wanted)
+
+
+def assert_as_by_hand(world: World, declared: Catalogue, agreement: Agreement) -> None:
+    given = (world.snapshots(), declared, agreement)
+    found = behaviour(world.tables.interactions, *given)
+    assert_same_values(found, pd.DataFrame(brute_force.expected(world.log, *given)))
+
+
+def assert_same_values(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
+    assert list(found) == list(wanted)
     for name in found:
         if name == "first_channel":
             words = found[name].astype(object).where(found[name].notna(), None)
@@ -87,13 +113,47 @@ def assert_as_in_sql(world: World, snapshots: pd.DataFrame | None = None) -> Non
             assert list(words) == list(other)
         else:
             exact = wanted[name].astype("float64")
-            np.testing.assert_allclose(found[name], exact, rtol=1e-12, err_msg=name)
+            near = {"rtol": 1e-12, "atol": 1e-12, "err_msg": name}
+            np.testing.assert_allclose(found[name], exact, **near)
 
 
 @slow
 @given(world=worlds())
 def test_every_column_is_what_plain_sql_says(world: World) -> None:
     assert_as_in_sql(world)
+
+
+@slow
+@given(world=worlds())
+def test_every_declared_column_is_what_plain_sql_says(world: World) -> None:
+    assert_as_in_sql(world, None, MANY_COLUMNS, EXTENDED)
+
+
+@pytest.mark.parametrize(
+    ("declared", "agreement"),
+    [(CATALOGUE, AGREEMENT), (MANY_COLUMNS, EXTENDED)],
+    ids=["default", "extended"],
+)
+@slow
+@given(world=worlds())
+def test_every_column_is_what_a_plain_loop_says(declared, agreement, world) -> None:
+    assert_as_by_hand(world, declared, agreement)
+
+
+def test_a_log_with_very_many_contents_is_what_sql_and_a_loop_say() -> None:
+    world = pages(seeded_world(11, n_leads=40, n_events=60, n_as_ofs=4))
+    assert world.log["content"].nunique() > 64
+    assert_as_in_sql(world, None, MANY_COLUMNS, EXTENDED)
+    assert_as_by_hand(world, MANY_COLUMNS, EXTENDED)
+
+
+def pages(world: World) -> World:
+    """Return the world with a hundred pages and more for contents."""
+    rows = world.log
+    numbers = np.random.default_rng(0).integers(0, 130, len(rows))
+    named = pd.Series([f"/page/{n}" for n in numbers], dtype="str")
+    content = named.where(rows["content"].notna() & (numbers > 9), rows["content"])
+    return with_tables(world, interactions=rows.assign(content=content))
 
 
 def test_every_column_of_a_larger_log_is_what_plain_sql_says(log: World) -> None:
@@ -130,7 +190,7 @@ def test_no_snapshots_give_no_rows(small: World) -> None:
 
 
 def test_the_tested_catalogue_holds_every_primitive() -> None:
-    union = typing.get_args(catalogue.Primitive)[0]
+    union = typing.get_args(primitives.Primitive)[0]
     declared = {type(column.makes) for column in CATALOGUE.columns}
     assert declared == set(typing.get_args(union))
     assert {column.makes.does for column in CATALOGUE.columns} == set(plan.CODES)
@@ -417,26 +477,30 @@ def mutant(module: types.ModuleType, *changes: tuple[str, str]) -> types.ModuleT
         assert source.count(old) == 1, f"{old!r} no longer occurs exactly once"
         source = source.replace(old, new)
     twin = types.ModuleType(f"{module.__name__}_mutant")
+    sys.modules[twin.__name__] = twin  # dataclasses look their module up
     exec(compile(source, module.__file__, "exec"), twin.__dict__)  # noqa: S102
     return twin
 
 
-UNCOMPILED = ("from leadscore.compiled import compiled", "compiled = lambda f: f")
+UNCOMPILED = (
+    "from leadscore.compiled import compiled, inlined",
+    "compiled = inlined = lambda f: f",
+)
 
 
 KNOWN = "if visible[i] < before and"
 SEEN = "history[_SEEN_FROM, i] < now"
-INSIDE = "while ring > 0 and at >= now - widths[ring - 1]:\n            ring -= 1"
+INSIDE = "while inner > 0 and at >= now - widths[inner - 1]:\n            inner -= 1"
 
 
 def breaks_time_travel(world: World) -> bool:
     return time_travellers(world) != []
 
 
-def breaks_sql(world: World) -> bool:
+def breaks_sql(world: World, *given) -> bool:
     try:
-        assert_as_in_sql(world)
-    except AssertionError:
+        assert_as_in_sql(world, None, *given)
+    except (AssertionError, IndexError):
         return True
     return False
 
@@ -458,7 +522,7 @@ def breaks_sql(world: World) -> bool:
         (("in_order = _is_in", "in_order = True or _is_in"), breaks_sql),
         (("history[_AT, i] < edge", "history[_AT, i] <= edge"), breaks_sql),
         ((INSIDE, INSIDE.replace(">= now", "> now")), breaks_sql),
-        (("                tail[ring] = i", "                pass"), breaks_sql),
+        (("                tail[inner] = i", "                pass"), breaks_sql),
         (("            tail[w] = i\n    if", "            pass\n    if"), breaks_sql),
         (("+= gap > gap_limit", "+= gap >= gap_limit"), breaks_sql),
         (("value = days + 1.0", "value = days"), breaks_sql),
@@ -473,6 +537,47 @@ def test_mutations_of_the_kernel_are_caught(
     changes = [UNCOMPILED] if change is None else [UNCOMPILED, change]
     monkeypatch.setattr(fold, "fold", mutant(kernel, *changes).fold)
     assert breaks(edgy(small)) == (change is not None)
+
+
+SLOT = "                last[content_slot[j]] = at"
+
+
+@pytest.mark.parametrize(
+    ("module", "change"),
+    [
+        (plan, None),
+        (plan, ("first_channel = n_kinds if", "first_channel = n_kinds - 1 if")),
+        (plan, ("first_channel = n_kinds if", "first_channel = n_kinds + 1 if")),
+        (plan, ("{c: n_kinds + i for", "{c: n_kinds + i + 1 for")),
+        (plan, ("len(catalogue.channels) + 1 if", "len(catalogue.channels) if")),
+        (plan, ("g: n_kinds + n_channels + i", "g: n_kinds + i")),
+        (plan, ("g: n_kinds + n_channels + i", "g: n_kinds + n_channels + i + 1")),
+        (plan, ("= len(catalogue.kinds) + 1", "= len(catalogue.kinds)")),
+        (plan, ("+ n_channels + len(catalogue.groups)", "+ n_channels")),
+        (plan, ("heard.get(c, len(heard))", "heard.get(c, 0)")),
+        (plan, ("known.get(k, len(known))", "known.get(k, 0)")),
+        (plan, ("any(fnmatchcase", "all(fnmatchcase")),
+        (plan, ("decay.weights.get(kind, decay.default)", "decay.default")),
+        (plan, ("else primitive.days * DAY_US", "else (primitive.days + 1) * DAY_US")),
+        (kernel, ("            last[channel] = at", "            pass")),
+        (kernel, (SLOT, "                pass")),
+        (kernel, ("rings[w, content_slot[j]] -= 1", "pass")),
+        (kernel, ("rings[out, channel] += 1", "pass")),
+    ],
+)
+def test_mutations_of_the_slots_are_caught(
+    small: World, monkeypatch, module, change
+) -> None:
+    """Uncompiled: a slot too far is an error there, and not somebody else's memory."""
+    given = [change] if change else []
+    twins = {
+        plan: mutant(plan, *(given if module is plan else [])),
+        kernel: mutant(kernel, UNCOMPILED, *(given if module is kernel else [])),
+    }
+    monkeypatch.setattr(fold, "fold", twins[kernel].fold)
+    monkeypatch.setattr(fold, "compile_plan", twins[plan].compile_plan)
+    monkeypatch.setattr(fold, "compile_words", twins[plan].compile_words)
+    assert breaks_sql(pages(edgy(small)), MANY_COLUMNS, EXTENDED) == bool(change)
 
 
 def edgy(world: World) -> World:
@@ -507,12 +612,87 @@ def test_attributes_known_at_as_of_are_caught(small: World, monkeypatch) -> None
 # ------------------------------------------------------------------- the catalogue
 
 
-def test_every_column_is_described_in_plain_words(small: World) -> None:
-    made = rows_at(small).features
-    described = describe_features(CATALOGUE, AGREEMENT)
+@pytest.mark.parametrize(
+    ("declared", "agreement"),
+    [(CATALOGUE, AGREEMENT), (MANY_COLUMNS, EXTENDED)],
+    ids=["default", "extended"],
+)
+def test_every_column_is_described_in_plain_words(small, declared, agreement) -> None:
+    asked = small.snapshots()
+    made = build_rows(small.tables, asked, declared, agreement).features
+    described = describe_features(declared, agreement)
     assert set(made) - set(described) == {"points", "persona_fit"}
     assert set(described) <= set(made)
     assert all(words.strip() and "_" not in words for words in described.values())
+
+
+def test_what_the_agreement_adds_is_named_after_what_it_counts() -> None:
+    described = MANY_COLUMNS.describe()
+    assert described["n_content_pricing_45d"] == (
+        "number of interactions with pricing content in the last 45 days"
+    )
+    assert described["days_since_last_channel_email"] == (
+        "days since the last interaction by email"
+    )
+    assert described["n_page_view_1d"] == "number of page view in the last day"
+    assert (
+        described["asked_ever"] == "weighted demo request, pricing view, never fading"
+    )
+    assert not [n for n in described if n.startswith("n_page_view_30d")]
+    assert {"n_30d", "n_60d", "n_45d", "n_ever"} <= set(described)
+
+
+def test_a_content_counts_in_each_group_whose_pattern_it_matches() -> None:
+    contents = ["/prix", "/page/17", "/page/2", "a", "É", "x", None]
+    rows = [("L1", n, n, "page_view", None, c, None) for n, c in enumerate(contents)]
+    found = behaviour(
+        log_of(interactions_of(rows)),
+        snapshots_of([("L1", 9)]),
+        MANY_COLUMNS,
+        EXTENDED,
+    )
+    assert found["n_content_pricing_ever"].tolist() == [2.0]
+    assert found["n_content_short_ever"].tolist() == [3.0]
+    assert found["n_content_empty_ever"].tolist() == [0.0]
+    assert found["days_since_last_content_empty"].isna().all()
+
+
+def test_a_name_by_which_reasons_call_something_else_is_refused() -> None:
+    for name in ("rhythm", "trend", "page_view"):
+        decays = (DecayedSum(name=name, weights={"email_open": 1.0}),)
+        features = AGREEMENT.features.model_copy(update={"decays": decays})
+        with pytest.raises(AgreementError, match=f"cannot be called {name}"):
+            catalogue_of(AGREEMENT.model_copy(update={"features": features}))
+
+
+def test_a_decay_with_the_name_of_another_column_is_refused() -> None:
+    decays = (DecayedSum(name="n_30d", weights={"email_open": 1.0}),)
+    features = AGREEMENT.features.model_copy(update={"decays": decays})
+    agreement = AGREEMENT.model_copy(update={"features": features})
+    leads = leads_of([{"lead_id": "L1", "created_at": 0}])
+    given = (leads, log_of(interactions_of([])), snapshots_of([("L1", 5)]))
+    with pytest.raises(AgreementError, match="two features would be called n_30d"):
+        build_features(*given, catalogue_of(agreement), agreement)
+
+
+def test_a_hand_is_raised_whatever_windows_are_declared(small: World) -> None:
+    plain = build_rows(small.tables, small.snapshots(), CATALOGUE, AGREEMENT)
+    more = build_rows(small.tables, small.snapshots(), MANY_COLUMNS, EXTENDED)
+    for part in ("parts", "persona", "raised"):
+        left, right = getattr(plain, part), getattr(more, part)
+        pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+def test_kinds_that_were_there_but_rare_are_not_new() -> None:
+    """They are kept as digests: a word of one person is in no catalogue."""
+    rows = [("L1", 1, 1, "rare", None, None, None)]
+    leads = leads_of([{"lead_id": "L1", "created_at": 0}])
+    log = log_of(interactions_of([*rows, ("L1", 9, 9, "later", None, None, None)]))
+    declared = declare_catalogue(AGREEMENT, leads, log, before=moment(5))
+    assert not declared.is_new("rare")
+    assert not declared.is_new("demo_request")
+    assert declared.is_new("later")
+    assert '"rare"' not in declared.model_dump_json()
 
 
 def test_columns_are_named_once_and_none_is_named_for_two_things() -> None:

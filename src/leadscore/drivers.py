@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leadscore.explain import column_groups, effects_of
+from leadscore.explain import column_groups, effects_of, lately, shown_column
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
 
@@ -23,7 +23,7 @@ __all__ = ["drivers_of"]
 MAX_ROWS = 3000
 MIN_LEADS = 20  # below that a level says more about persons than about the model
 N_LEVELS = 3  # at most, on either side
-MANY = 3  # interactions of a kind in 30 days
+MANY = 3  # interactions of a kind of late
 
 # The column by which a group is told in levels, where it is not the group's own name.
 _SHOWN = {
@@ -80,9 +80,11 @@ def drivers_of(
     found = [
         {
             "group": name,
-            "words": _group_words(name, rows, words),
+            "words": _group_words(name, rows, words, groups),
             "mean_effect": float(np.abs(effects[:, place]).mean()),
-            "levels": _levels(effects[:, place], leads, _level_words(name, rows)),
+            "levels": _levels(
+                effects[:, place], leads, _level_words(name, rows, groups)
+            ),
         }
         for place, name in enumerate(names)
     ]
@@ -110,24 +112,27 @@ def _levels(
     ]
 
 
-def _group_words(group: str, rows: pd.DataFrame, words: dict[str, str]) -> str:
-    if _is_kind(group, rows):
+def _group_words(
+    group: str, rows: pd.DataFrame, words: dict[str, str], groups: dict[str, str]
+) -> str:
+    if lately(group, rows) is not None:
         return group.replace("_", " ")
-    column = _SHOWN.get(group, group)
+    column = _column_of(group, groups)
     return words.get(column, column.replace("_", " "))
 
 
-def _is_kind(group: str, rows: pd.DataFrame) -> bool:
-    return f"n_{group}_30d" in rows
+def _column_of(group: str, groups: dict[str, str]) -> str:
+    return _SHOWN.get(group) or shown_column(group, groups)
 
 
-def _level_words(group: str, rows: pd.DataFrame) -> pd.Series:
+def _level_words(group: str, rows: pd.DataFrame, groups: dict[str, str]) -> pd.Series:
     """Return the level of each row in a group, in words."""
-    if _is_kind(group, rows):
-        return _kind_words(
-            rows[f"n_{group}_30d"], rows[f"days_since_last_{group}"].isna()
-        )
-    column = _SHOWN.get(group, group)
+    counted = lately(group, rows)
+    if counted is not None:
+        column, span = counted
+        is_never = rows[f"days_since_last_{group}"].isna()
+        return _kind_words(rows[column], is_never, span)
+    column = _column_of(group, groups)
     values = rows[column]
     unknown = "never" if column.startswith("days_since_last") else "not known"
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -137,15 +142,15 @@ def _level_words(group: str, rows: pd.DataFrame) -> pd.Series:
     return _number_words(values).fillna(unknown)
 
 
-def _kind_words(n_lately: pd.Series, is_never: pd.Series) -> pd.Series:
+def _kind_words(n_lately: pd.Series, is_never: pd.Series, span: str) -> pd.Series:
     said = np.select(
         [is_never, n_lately == 0, n_lately < MANY],
         [
             "never",
-            "earlier, none in the last 30 days",
-            f"1 to {MANY - 1} in the last 30 days",
+            f"earlier, none {span}",
+            f"1 to {MANY - 1} {span}",
         ],
-        default=f"{MANY} or more in the last 30 days",
+        default=f"{MANY} or more {span}",
     )
     return pd.Series(said, n_lately.index, dtype="str")
 

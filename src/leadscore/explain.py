@@ -9,6 +9,8 @@ a cause.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,19 @@ from leadscore.calibration import log_odds
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
 
-__all__ = ["MIN_EFFECT", "column_groups", "effects_of", "reasons", "typical_row"]
+__all__ = [
+    "MIN_EFFECT",
+    "column_groups",
+    "effects_of",
+    "lately",
+    "reasons",
+    "shown_column",
+    "typical_row",
+]
 
 N_REASONS = 3
 MIN_EFFECT = 0.02  # log odds; below that a reason would be noise
+LATELY_DAYS = 30  # what was counted is told in the window nearest to it
 _DERIVED = {"n_prev_30d": "trend", "trend_30d": "trend"}
 
 
@@ -45,7 +56,42 @@ def typical_row(rows: pd.DataFrame) -> dict[str, float | str | None]:
 def column_groups(columns: tuple[str, ...], catalogue: Catalogue) -> dict[str, str]:
     """Return the group of each column: a kind, an attribute, or what it is about."""
     declared = {column.name: column.group for column in catalogue.columns} | _DERIVED
+    declared |= {column.name: column.group for column in catalogue.custom}
     return {name: declared.get(name, name) for name in columns}
+
+
+def lately(group: str, columns: Iterable[str]) -> tuple[str, str] | None:
+    """Return the column that counts a group's interactions of late, and since when.
+
+    Parameters
+    ----------
+    group : str
+    columns : iterable of str
+
+    Returns
+    -------
+    tuple of str, or None
+        The count in the window nearest to `LATELY_DAYS`, and that window in words.
+        None: the group is no kind, no channel and no content group.
+    """
+    names = set(columns)
+    if f"days_since_last_{group}" not in names:
+        return None
+    stem = f"n_{group}_"
+    ends = (name.removeprefix(stem) for name in names if name.startswith(stem))
+    days = [int(e[:-1]) for e in ends if e.endswith("d") and e[:-1].isdecimal()]
+    if not days:
+        return f"{stem}ever", "ever"
+    nearest = min(days, key=lambda d: (abs(math.log(d / LATELY_DAYS)), d))
+    words = f"{nearest} days" if nearest > 1 else "day"
+    return f"{stem}{nearest}d", f"in the last {words}"
+
+
+def shown_column(group: str, groups: dict[str, str]) -> str:
+    """Return the column by which a group is told: its own, or the first of it."""
+    if group in groups:
+        return group
+    return next((name for name, of in groups.items() if of == group), group)
 
 
 def effects_of(
@@ -109,7 +155,7 @@ def reasons(
     records = rows.to_dict("records")
     table = [
         [
-            _reason(effects[i, j], names[j], records[i], words)
+            _reason(effects[i, j], names[j], records[i], words, groups)
             if abs(effects[i, j]) >= MIN_EFFECT
             else None
             for j in order[i]
@@ -141,16 +187,23 @@ def _without(
 
 
 def _reason(
-    effect: float, group: str, row: dict[str, Any], words: dict[str, str]
+    effect: float,
+    group: str,
+    row: dict[str, Any],
+    words: dict[str, str],
+    groups: dict[str, str],
 ) -> str:
     sign = "+" if effect > 0 else "-"
-    return f"{sign} {_fact(group, row, words)}"
+    return f"{sign} {_fact(group, row, words, groups)}"
 
 
-def _fact(group: str, row: dict[str, Any], words: dict[str, str]) -> str:
+def _fact(
+    group: str, row: dict[str, Any], words: dict[str, str], groups: dict[str, str]
+) -> str:
     """Return what is true of the row in this group, as a few words."""
-    if f"n_{group}_30d" in row:
-        return _kind_fact(group, row)
+    counted = lately(group, row)
+    if counted is not None:
+        return _kind_fact(group, row, *counted)
     facts = {
         "activity": lambda: f"{row['n_30d']:.0f} interactions in the last 30 days",
         "content": lambda: f"{row['n_contents_90d']:.0f} contents in the last 90 days",
@@ -162,22 +215,23 @@ def _fact(group: str, row: dict[str, Any], words: dict[str, str]) -> str:
     }
     if group in facts:
         return facts[group]()
-    value = row[group]
-    described = words.get(group, group.replace("_", " "))
+    column = shown_column(group, groups)
+    value = row[column]
+    described = words.get(column, column.replace("_", " "))
     if pd.isna(value):
         return f"{described}: not known"
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{described}: {shown}"
 
 
-def _kind_fact(kind: str, row: dict[str, Any]) -> str:
+def _kind_fact(kind: str, row: dict[str, Any], column: str, span: str) -> str:
     name = kind.replace("_", " ")
     last = row[f"days_since_last_{kind}"]
     if pd.isna(last):
         return f"{name}: never"
-    n_lately = row[f"n_{kind}_30d"]
-    lately = f"{n_lately:.0f}" if n_lately else "none"
-    return f"{name}: {lately} in the last 30 days, {_ago('last', last)}"
+    n_lately = row[column]
+    said = f"{n_lately:.0f}" if n_lately else "none"
+    return f"{name}: {said} {span}, {_ago('last', last)}"
 
 
 def _ago(what: str, days: Any) -> str:

@@ -53,6 +53,8 @@ FOLDED = (
     "duration_s",
     "machine",
 )
+# What stands where one of these is null.
+_STANDS_FOR = {"known_at": ("occurred_at",), "visible_at": ("occurred_at", "known_at")}
 Ints = npt.NDArray[np.int64]
 
 
@@ -84,7 +86,9 @@ class Interactions:
         Words are plain ``str``. No lead is in two buckets.
         """
         asked = columns or tuple(BUCKET.names)
-        read = {*asked, "occurred_at"} if "known_at" in asked else set(asked)
+        read = set(asked)
+        for name in asked:
+            read.update(_STANDS_FOR.get(name, ()))
         for reader in self.readers:
             table = reader(tuple(name for name in BUCKET.names if name in read))
             yield pd.DataFrame({name: _series(table, name) for name in asked})
@@ -136,9 +140,9 @@ def instants_of(table: pa.Table, name: str, instead: Ints | None) -> Ints:
 
 def codes_of(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
     """Return the codes of a column of words, -1 where null, and the words."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()  # first: together they may exceed an array
     array = one_array(column)
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
     codes = array.indices
     if codes.null_count:
         codes = codes.fill_null(-1)

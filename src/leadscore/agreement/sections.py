@@ -6,16 +6,15 @@ refused.
 
 from __future__ import annotations
 
+import re
 import zoneinfo
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, model_validator
+
+from leadscore.agreement.base import Days, Names, Section
+from leadscore.agreement.base import as_tuple as _as_tuple
+from leadscore.agreement.features import CustomFeature, DecayedSum, Features
 
 __all__ = [
     "GRADES",
@@ -25,6 +24,9 @@ __all__ = [
     "Consent",
     "Conversion",
     "Criterion",
+    "CustomFeature",
+    "Database",
+    "DecayedSum",
     "Engagement",
     "Features",
     "FileNames",
@@ -32,12 +34,14 @@ __all__ = [
     "HandRaise",
     "LabelRule",
     "Labels",
+    "Machines",
     "Persona",
     "PointRule",
     "Points",
     "Section",
     "Snapshots",
     "Source",
+    "TableNames",
     "Training",
 ]
 
@@ -45,20 +49,8 @@ Grade = Literal["A", "B", "C", "D"]
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Hours = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
-Days = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A table of the agreement: frozen, strictly typed, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Conversion(Section):
@@ -101,9 +93,9 @@ class Snapshots(Section):
 class ColumnNames(Section):
     """Their column names by ours, one table each: ``lead_id = "Contact ID"``."""
 
-    leads: dict[str, str] = {}
-    interactions: dict[str, str] = {}
-    outcomes: dict[str, str] = {}
+    leads: dict[str, str] = Field(default_factory=dict)
+    interactions: dict[str, str] = Field(default_factory=dict)
+    outcomes: dict[str, str] = Field(default_factory=dict)
 
 
 class FileNames(Section):
@@ -136,6 +128,43 @@ class FileNames(Section):
         return self
 
 
+class TableNames(Section):
+    """The table or view of each table, ``interactions = "crm.events"``."""
+
+    leads: str | None = None
+    interactions: str | None = None
+    outcomes: str | None = None
+
+
+class Database(Section):
+    """A database that holds some of the tables, instead of files.
+
+    ``url``: as SQLAlchemy writes it, without a password, or ``env:NAME``: the
+    environment variable NAME holds it.
+    """
+
+    url: Annotated[str, Field(min_length=1)]
+    tables: TableNames
+
+    @model_validator(mode="after")
+    def _tells_no_password(self) -> Self:
+        if re.search(r"//[^/@]*:[^/]*@|(?i:password|pwd)\s*=", self.url):
+            msg = (
+                "the url holds a password, which would be kept with every model; put "
+                'the url into an environment variable and write url = "env:NAME"'
+            )
+            raise ValueError(msg)
+        is_name = re.fullmatch(r"env:[A-Za-z_]\w*", self.url)
+        if self.url.startswith("env:") and not is_name:
+            msg = 'after env: stands the name of a variable, like url = "env:CRM_URL"'
+            raise ValueError(msg)
+        names = (self.tables.leads, self.tables.interactions, self.tables.outcomes)
+        if not any(names) or "" in names:
+            msg = 'name the tables to read, like interactions = "crm.events"'
+            raise ValueError(msg)
+        return self
+
+
 class Source(Section):
     """How the files are written; "auto" is detected, shown, and can be pinned here.
 
@@ -151,8 +180,19 @@ class Source(Section):
     max_reject_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     data_end: str | None = None
     files: FileNames = FileNames()
-    dated_stages: dict[str, str] = {}
+    dated_stages: dict[str, str] = Field(default_factory=dict)
     columns: ColumnNames = ColumnNames()
+    database: Database | None = None
+
+    @model_validator(mode="after")
+    def _one_place_a_table(self) -> Self:
+        names = ("leads", "interactions", "outcomes")
+        tables = self.database.tables if self.database else TableNames()
+        twice = [n for n in names if getattr(tables, n) and getattr(self.files, n)]
+        if twice:
+            msg = f"both a file and a table of the database are named: {twice}"
+            raise ValueError(msg)
+        return self
 
 
 class Attribute(Section):
@@ -167,28 +207,7 @@ class Engagement(Section):
     """How interactions fade: decayed engagement, weights by kind (1 when not named)."""
 
     half_life_days: Annotated[float, Field(gt=0)] = 14.0
-    weights: dict[str, float] = {}
-
-
-class Features(Section):
-    """``deny``: kinds and attributes that never become features.
-
-    It starts with what sales does: a call or a quote happens *because* somebody already
-    believes in the lead, so it would predict the past.
-    """
-
-    deny: Names = (
-        "call",
-        "sales_call",
-        "sales_email",
-        "sales_meeting",
-        "meeting",
-        "quote",
-        "proposal",
-        "owner",
-        "lead_status",
-        "lead_quality",
-    )
+    weights: dict[str, float] = Field(default_factory=dict)
 
 
 class Criterion(Section):
@@ -306,6 +325,34 @@ class HandRaise(Section):
     min_fit: Grade = "C"
 
 
+class Machines(Section):
+    """Opens and clicks that a machine made: mail scanners, link checkers, prefetching.
+
+    ``kinds``: what a machine can make, such as email_open and email_click; without any
+    there is no rule. One of them is a machine's when it comes less than ``within_s``
+    seconds after an interaction of kind ``sent`` (to the same lead, with the same
+    content, or where one of the two has no content), or when it is one of a ``burst``:
+    so many of these kinds by one lead, the last less than ``within_s`` seconds after
+    the first, not all of one kind and content. Each is seen only when ``within_s``
+    seconds have passed, so that what is seen is never judged again.
+    """
+
+    kinds: Names = ()
+    sent: str | None = None
+    within_s: Annotated[int, Field(gt=0, le=3600)] = 10
+    burst: Annotated[int, Field(ge=2)] = 3
+
+    @model_validator(mode="after")
+    def _sending_is_not_judged(self) -> Self:
+        if self.sent is not None and not self.kinds:
+            msg = f"sent is {self.sent!r}, but kinds does not say what machines make"
+            raise ValueError(msg)
+        if self.sent in self.kinds:
+            msg = f"{self.sent!r} is the sending itself; take it out of kinds"
+            raise ValueError(msg)
+        return self
+
+
 class Consent(Section):
     """Flag columns of leads: a lead for whom one is true is never scored."""
 
@@ -331,7 +378,7 @@ class Agreement(Section):
     conversion: Conversion = Conversion()
     snapshots: Snapshots = Snapshots()
     source: Source = Source()
-    attributes: dict[str, Attribute] = {}
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
     engagement: Engagement = Engagement()
     features: Features = Features()
     personas: Annotated[tuple[Persona, ...], BeforeValidator(_as_tuple)] = ()
@@ -339,6 +386,7 @@ class Agreement(Section):
     points: Points = Points()
     labels: Labels = Labels()
     hand_raise: HandRaise = HandRaise()
+    machines: Machines = Machines()
     consent: Consent = Consent()
     training: Training = Training()
 
@@ -352,11 +400,19 @@ class Agreement(Section):
             raise ValueError(msg)
         named = {rule.kind for rule in self.points.rules}
         named |= set(self.hand_raise.kinds) | set(self.engagement.weights)
+        named |= self.features.weighted_kinds
         useless = sorted(named & set(self.features.deny))
         if useless:
             msg = (
-                "kinds on the deny-list earn no points, no engagement and raise no "
-                f"hand: {', '.join(useless)}"
+                "kinds on the deny-list earn no points, no engagement, weigh nothing "
+                f"in a decay and raise no hand: {', '.join(useless)}"
+            )
+            raise ValueError(msg)
+        judged = set(self.machines.kinds)
+        if judged and judged <= set(self.features.deny):
+            msg = (
+                "[machines] has nothing to keep apart: all its kinds are on the "
+                f"deny-list and count for nothing: {', '.join(sorted(judged))}"
             )
             raise ValueError(msg)
         asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))

@@ -14,7 +14,9 @@ import pyarrow as pa
 from leadscore.agreement import Agreement
 from leadscore.errors import AgreementError
 from leadscore.features.catalogue import OTHER, Catalogue
+from leadscore.features.custom import custom_columns
 from leadscore.features.fold import Folding, fold_buckets
+from leadscore.functions import NO_FUNCTIONS, Functions
 from leadscore.interactions import Interactions
 from leadscore.snapshots import DAY_US, attributes_at, microseconds
 
@@ -35,6 +37,9 @@ def build_features(
     snapshots: pd.DataFrame,
     catalogue: Catalogue,
     agreement: Agreement,
+    *,
+    functions: Functions = NO_FUNCTIONS,
+    with_machines: bool = False,
 ) -> pd.DataFrame:
     """Return one row of features a snapshot, in the order of ``snapshots``.
 
@@ -47,6 +52,10 @@ def build_features(
         ``lead_id, as_of`` and ``created_at``; any order, no pair twice.
     catalogue : Catalogue
     agreement : Agreement
+    functions : Functions, default=NO_FUNCTIONS
+        What makes the catalogue's custom columns.
+    with_machines : bool, default=False
+        Whether what machines did counts, too: to tell how much hangs on it.
 
     Returns
     -------
@@ -57,15 +66,27 @@ def build_features(
     Raises
     ------
     AgreementError
-        An attribute or a kind would give a column the name that another one has.
+        An attribute, a kind or a feature of one's own would give a column the name that
+        another one has; or a function of one's own cannot be used.
     """
-    folded = behaviour(interactions, snapshots, catalogue, agreement)
+    _check_names(pd.Index([column.name for column in catalogue.columns]))
+    folded = behaviour(
+        interactions, snapshots, catalogue, agreement, with_machines=with_machines
+    )
     derived = _derived(folded, snapshots)
     known = attributes_at(leads, snapshots)
     attributes = _attributes(known, snapshots, catalogue, agreement)
-    made = pd.concat([folded, derived, attributes], axis=1)
-    _check_names(made.columns)
-    return made
+    names = [*folded, *derived, *attributes, *(c.name for c in catalogue.custom)]
+    _check_names(pd.Index(names))
+    custom = custom_columns(
+        interactions,
+        snapshots,
+        catalogue.custom,
+        agreement.features.deny,
+        functions,
+        with_machines=with_machines,
+    )
+    return pd.concat([folded, derived, attributes, custom], axis=1)
 
 
 def _check_names(names: pd.Index) -> None:
@@ -74,8 +95,8 @@ def _check_names(names: pd.Index) -> None:
     if twice:
         msg = (
             f"two features would be called {', '.join(twice)}. Give the attribute "
-            "another name under [source.columns.leads], or put the kind of interaction "
-            "that makes it on the deny-list."
+            "another name under [source.columns.leads], put the kind of interaction "
+            "that makes it on the deny-list, or rename what [features] adds."
         )
         raise AgreementError(msg)
 
@@ -96,7 +117,7 @@ def describe_features(catalogue: Catalogue, agreement: Agreement) -> dict[str, s
             words = f"days from {words}"
         described[column] = words
     described["profile_completeness"] = "share of the attributes that are known"
-    return described
+    return described | {c.name: c.description for c in catalogue.custom}
 
 
 def category_columns(catalogue: Catalogue) -> dict[str, list[str]]:
@@ -110,9 +131,12 @@ def behaviour(
     snapshots: pd.DataFrame,
     catalogue: Catalogue,
     agreement: Agreement,
+    *,
+    with_machines: bool = False,
 ) -> pd.DataFrame:
     """Return the kernel's columns, one row a snapshot, in the order given."""
-    folding = Folding(catalogue, agreement.zone, agreement.features.deny)
+    denied = agreement.features.deny
+    folding = Folding(catalogue, agreement.zone, denied, with_machines)
     lead_ids = pa.array(snapshots["lead_id"], pa.string(), from_pandas=True)
     out = fold_buckets(
         interactions, lead_ids, microseconds(snapshots["as_of"]), folding

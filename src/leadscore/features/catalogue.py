@@ -3,13 +3,13 @@
 Goes in: an agreement and the words found in the data (kinds, channels, categories).
 Comes out: a `Catalogue` of columns, stored with the model, so that scoring builds the
 very columns that training saw, whatever the batch holds. A kind that the catalogue does
-not know counts in the totals and in ``other`` only.
+not know counts in the totals only: a column of such kinds would hold others in scoring
+than those that a model learned from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import hashlib
 from typing import Annotated
 
 import pandas as pd
@@ -17,36 +17,19 @@ from pydantic import Field
 
 from leadscore.agreement import Agreement, Section
 from leadscore.errors import AgreementError
-from leadscore.features.primitives import (
-    GAP_DAYS,
-    ActiveDays,
-    Column,
-    Count,
-    Decay,
-    Distinct,
-    First,
-    GapsOver,
-    LongestGap,
-    Primitive,
-    Recency,
-    Sum,
-)
+from leadscore.features.columns import columns_for
+from leadscore.features.primitives import Column, CustomColumn
 from leadscore.interactions import Interactions
 from leadscore.snapshots import known_before
 from leadscore.tables import LEADS
 
-__all__ = ["OTHER", "Catalogue", "declare_catalogue", "words_of"]
+__all__ = ["OTHER", "Catalogue", "declare_catalogue", "word_digest", "words_of"]
 
 OTHER = "other"
-WINDOWS_DAYS: tuple[int | None, ...] = (7, 30, 90, None)
 MIN_LEADS = 20  # a category fewer leads have becomes OTHER: no one-person values
 MAX_CATEGORIES = 200  # boosting bins at most 255 of them
 
 Words = tuple[str, ...]
-
-
-_InWindow = Count | ActiveDays | Distinct | Sum
-_Windowed = tuple[str, type[_InWindow], str, str, tuple[int | None, ...]]
 
 
 class Catalogue(Section):
@@ -62,6 +45,10 @@ class Catalogue(Section):
         Groups of contents, by patterns like ``/pricing*``.
     columns : tuple of Column
         What the kernel writes, in order; ``first_channel`` is turned into a category.
+    custom : tuple of CustomColumn
+        What functions of one's own make.
+    rare_kinds : tuple of str
+        `word_digest` of the kinds that were there, but are no words: not new ones.
     """
 
     kinds: Annotated[Words, Field(strict=False)]
@@ -71,10 +58,21 @@ class Catalogue(Section):
         default_factory=dict
     )
     columns: Annotated[tuple[Column, ...], Field(strict=False)]
+    custom: Annotated[tuple[CustomColumn, ...], Field(strict=False)] = ()
+    rare_kinds: Annotated[Words, Field(strict=False)] = ()
 
     def describe(self) -> dict[str, str]:
         """Return the description of each kernel column by name."""
         return {column.name: column.description for column in self.columns}
+
+    def is_new(self, kind: str) -> bool:
+        """Return whether no interaction of a kind was there when this was declared."""
+        return kind not in self.kinds and word_digest(kind) not in self.rare_kinds
+
+
+def word_digest(word: str) -> str:
+    """Return what is kept of a word that too few leads have to be kept itself."""
+    return hashlib.sha256(word.encode()).hexdigest()[:16]
 
 
 def words_of(values: pd.Series, lead_ids: pd.Series) -> Words:
@@ -140,23 +138,53 @@ def declare_catalogue(
     kinds = _common(heard["kind"])
     spoken_of = {rule.kind for rule in agreement.points.rules}
     spoken_of |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
+    spoken_of |= agreement.features.weighted_kinds
     kinds = tuple(sorted(set(kinds) | (spoken_of - set(agreement.features.deny))))
     categories = {
         name: words_of(leads[name], leads["lead_id"])
         for name, attribute in agreement.attributes.items()
         if attribute.kind == "category"
     }
+    channels = _common(heard["channel"])
+    columns = columns_for(agreement, kinds, channels)
+    custom = tuple(
+        CustomColumn(
+            name=feature.name,
+            function=feature.function,
+            description=feature.description,
+            group=feature.group or feature.name,
+        )
+        for feature in agreement.features.custom
+    )
+    _check_groups(agreement, columns)
     return Catalogue(
         kinds=kinds,
-        channels=_common(heard["channel"]),
+        channels=channels,
         categories=categories,
-        columns=(
-            *_total_columns(),
-            *(column for kind in kinds for column in _kind_columns(kind)),
-            _engagement_column(agreement),
-            *_points_columns(agreement),
+        groups=dict(agreement.features.content_groups),
+        columns=columns,
+        custom=custom,
+        rare_kinds=tuple(
+            sorted(
+                word_digest(str(kind)) for kind in set(heard["kind"].index) - {*kinds}
+            )
         ),
     )
+
+
+def _check_groups(agreement: Agreement, columns: tuple[Column, ...]) -> None:
+    """Refuse a name by which reasons already speak of something else."""
+    features = agreement.features
+    named = {decay.name for decay in features.decays}
+    named |= {custom.name for custom in features.custom if custom.group is None}
+    spoken_of = {c.group for c in columns if c.name not in named} | {"trend"}
+    twice = sorted(named & spoken_of)
+    if twice:
+        msg = (
+            f"a feature under [features] cannot be called {', '.join(twice)}: reasons "
+            "call something else by that name. Give it another one."
+        )
+        raise AgreementError(msg)
 
 
 def _check_attributes(agreement: Agreement) -> None:
@@ -167,125 +195,3 @@ def _check_attributes(agreement: Agreement) -> None:
             "own. If it is another one, rename it under [source.columns.leads]."
         )
         raise AgreementError(msg)
-
-
-def _suffix(days: int | None) -> str:
-    return "ever" if days is None else f"{days}d"
-
-
-def _span(days: int | None) -> str:
-    return "ever" if days is None else f"in the last {days} days"
-
-
-def _over_windows(
-    stem: str,
-    makes: Callable[[int | None], Primitive],
-    words: str,
-    group: str,
-    windows: tuple[int | None, ...],
-) -> list[Column]:
-    """Return one column a window, named and described after it."""
-    return [
-        Column(
-            name=f"{stem}_{_suffix(days)}",
-            makes=makes(days),
-            description=f"{words} {_span(days)}",
-            group=group,
-        )
-        for days in windows
-    ]
-
-
-def _kind_columns(kind: str) -> list[Column]:
-    words = kind.replace("_", " ")
-    recency = Column(
-        name=f"days_since_last_{kind}",
-        makes=Recency(kind=kind),
-        description=f"days since the last {words}",
-        group=kind,
-    )
-    counts = _over_windows(
-        f"n_{kind}",
-        lambda days: Count(kind=kind, days=days),
-        f"number of {words}",
-        kind,
-        WINDOWS_DAYS,
-    )
-    return [*counts, recency]
-
-
-def _total_columns() -> list[Column]:
-    declared: list[_Windowed] = [
-        ("n", Count, "number of interactions", "activity", (7, 30, 60, 90, None)),
-        ("active_days", ActiveDays, "active days", "activity", (30, 90, None)),
-        ("n_contents", Distinct, "different contents", "content", (90, None)),
-        ("dwell_s", Sum, "seconds spent", "dwell", (30, None)),
-    ]
-    columns = [
-        column
-        for stem, primitive, words, group, windows in declared
-        for column in _over_windows(
-            stem, partial(_make, primitive), words, group, windows
-        )
-    ]
-    return [*columns, *_rhythm_columns()]
-
-
-def _make(primitive: type[_InWindow], days: int | None) -> Primitive:
-    return primitive(days=days)
-
-
-def _rhythm_columns() -> list[Column]:
-    return [
-        Column(
-            name="days_since_last",
-            makes=Recency(),
-            description="days since the last interaction",
-            group="recency",
-        ),
-        Column(
-            name="longest_gap_days",
-            makes=LongestGap(),
-            description="longest silence between two interactions, in days",
-            group="rhythm",
-        ),
-        Column(
-            name=f"n_gaps_over_{GAP_DAYS}d",
-            makes=GapsOver(),
-            description=f"silences longer than {GAP_DAYS} days",
-            group="rhythm",
-        ),
-        Column(
-            name="first_channel",
-            makes=First(),
-            description="channel of the first interaction",
-            group="first_channel",
-        ),
-    ]
-
-
-def _engagement_column(agreement: Agreement) -> Column:
-    half_life = agreement.engagement.half_life_days
-    return Column(
-        name="engagement",
-        makes=Decay(
-            half_life_days=half_life,
-            weights=dict(agreement.engagement.weights),
-            default=1.0,
-        ),
-        description=f"weighted interactions, halved every {half_life:g} days",
-        group="activity",
-    )
-
-
-def _points_columns(agreement: Agreement) -> list[Column]:
-    """Return one helper column a points rule; points.py turns them into points."""
-    return [
-        Column(
-            name=f"decayed_{rule.kind}",
-            makes=Decay(half_life_days=rule.half_life_days, weights={rule.kind: 1.0}),
-            description=f"{rule.kind.replace('_', ' ')} that still counts for points",
-            group=rule.kind,
-        )
-        for rule in agreement.points.rules
-    ]

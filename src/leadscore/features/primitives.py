@@ -17,6 +17,7 @@ __all__ = [
     "ActiveDays",
     "Column",
     "Count",
+    "CustomColumn",
     "Decay",
     "Distinct",
     "First",
@@ -136,5 +137,23 @@ class Column(Section):
 
     name: str
     makes: Primitive
+    description: str
+    group: str
+
+
+class CustomColumn(Section):
+    """One column that a function of one's own makes.
+
+    Parameters
+    ----------
+    name : str
+    function : str
+        File and function, ``my_features.py:intent``; never the code itself.
+    description, group : str
+        As of `Column`.
+    """
+
+    name: str
+    function: str
     description: str
     group: str
