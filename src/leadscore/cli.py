@@ -121,6 +121,11 @@ def _add_init(verbs: Any) -> None:
 def _add_check(verbs: Any) -> None:
     parser = _verb(verbs, "check", _check, "say what can be trained from a data folder")
     _add_data(parser)
+    parser.add_argument(
+        "--columns",
+        action="store_true",
+        help="say of every column whether it is proven not to see the future",
+    )
 
 
 def _add_train(verbs: Any) -> None:
@@ -198,8 +203,9 @@ def _check(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore.workflows.check import check
 
     checked = check(arguments.data, tell=terminal.tell)
-    terminal.show(summary.check_lines(checked), summary.check_facts(checked))
-    if not checked.is_trainable:
+    lines = summary.check_lines(checked, with_columns=arguments.columns)
+    terminal.show(lines, summary.check_facts(checked))
+    if not (checked.is_trainable and checked.is_proven):
         return DataError.exit_code
     return EXIT_DEGRADED if checked.is_degraded else EXIT_OK
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from leadscore.kept_apart import machines_said
 from leadscore.summary.lines import notes, wrapped
+from leadscore.summary.proving import proof_facts, proof_lines, undated_facts
+from leadscore.tables import n_known_from
 
 if TYPE_CHECKING:
     from leadscore.workflows.check import Checked
@@ -23,8 +26,15 @@ _SHOWN_REASONS = 6
 _SHOWN_ATTRIBUTES = 20
 
 
-def check_lines(checked: Checked) -> list[str]:
-    """Return one page: the verdict first, then what it rests on, then advice."""
+def check_lines(checked: Checked, *, with_columns: bool = False) -> list[str]:
+    """Return one page: the verdict first, then what it rests on, then advice.
+
+    Parameters
+    ----------
+    checked : Checked
+    with_columns : bool, default=False
+        Also say of every column whether it is proven not to see the future.
+    """
     verdict = f"{_VERDICTS[checked.verdict]}: {checked.why.rstrip('.')}."
     lines = [
         *wrapped(verdict),
@@ -39,6 +49,8 @@ def check_lines(checked: Checked) -> list[str]:
         "",
         *_attributes(checked),
         *_kinds(checked),
+        "",
+        *proof_lines(checked.proof, checked.undated, with_columns=with_columns),
     ]
     if checked.suspicious:
         lines += ["", "suspicious, because they know too much:"]
@@ -67,8 +79,8 @@ def _end(checked: Checked) -> str:
     end = tables.data_end.isoformat()
     if checked.agreement.source.data_end is None:
         return f"data_end is not given; the latest known_at was taken, {end}."
-    frames = (tables.leads, tables.interactions, tables.outcomes)
-    n_later = sum(int((f["known_at"] >= tables.data_end).sum()) for f in frames)
+    frames = (tables.leads, tables.outcomes)
+    n_later = n_known_from(frames, tables.interactions, tables.data_end)
     return f"data_end is given, {end}; {n_later:,} rows are known then or later."
 
 
@@ -160,7 +172,11 @@ def _kinds(checked: Checked) -> list[str]:
         f"  {found['stands']}"
         for found in checked.kinds[:_SHOWN_KINDS]
     ]
-    return [*lines, *_more(len(checked.kinds) - _SHOWN_KINDS)]
+    lines += _more(len(checked.kinds) - _SHOWN_KINDS)
+    if checked.machines["n_rows"]:
+        said = f"machines: {machines_said(checked.machines)} are kept apart"
+        lines += wrapped(said, indent="  ")
+    return lines
 
 
 def _more(n: int) -> list[str]:
@@ -168,7 +184,7 @@ def _more(n: int) -> list[str]:
 
 
 def _next(checked: Checked) -> list[str]:
-    if checked.verdict == "refused":
+    if checked.verdict == "refused" or not checked.is_proven:
         return ["next: repair what is said above, then check again"]
     return [f"next: leadscore train {checked.data}"]
 
@@ -192,6 +208,9 @@ def check_facts(checked: Checked) -> dict[str, Any]:
         "labels": checked.labels,
         "attributes": checked.attributes,
         "kinds": checked.kinds,
+        "machines": checked.machines,
+        "point_in_time": proof_facts(checked.proof),
+        "facts_without_known_at": undated_facts(checked.undated),
         "suspicious": [
             {"name": d.name, "reason": d.reason} for d in checked.suspicious
         ],

@@ -1,8 +1,8 @@
 """Check: what can be trained from a data folder, before training it.
 
-Straight down: read the tables, place the snapshots, say what came of them, count. The
-rules are those of training, by the same functions; no feature is built and nothing is
-fitted, so it takes seconds. Figures about labels are rough, and say so.
+Straight down: read the tables, place the snapshots, say what came of them, prove that
+no column sees the future, count. The rules are those of training, by the same
+functions; nothing is fitted, so it takes seconds. Figures about labels are rough.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from leadscore.draft import (
     leaking_kinds,
 )
 from leadscore.errors import DataError
+from leadscore.features import declare_catalogue
+from leadscore.kept_apart import machine_counts
 from leadscore.periods import groups_of
 from leadscore.progress import Tell, silent
 from leadscore.snapshots import training_snapshots
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
+from leadscore.workflows.assumed import Undated, facts_without_known_at
 from leadscore.workflows.backtest import (
     backtest_tasks,
     n_converted_groups,
@@ -46,6 +49,9 @@ from leadscore.workflows.learnable import (
     why_nothing,
     why_points,
 )
+from leadscore.workflows.machine_facts import coarse_clocks, undeclared_machines
+from leadscore.workflows.proof import prove
+from leadscore.workflows.proven import Proof
 
 __all__ = ["Checked", "check"]
 
@@ -86,6 +92,12 @@ class Checked:
         ``name, kind, n_leads, n_words``.
     kinds : list of dict
         ``kind, n_rows, n_leads, stands``: feature, denied or too rare.
+    machines : dict
+        What machines made, as `kept_apart.machine_counts`.
+    proof : Proof
+        Of every column of a row: that it does not see the future.
+    undated : tuple of Undated
+        Files with rows that do not say when they were known.
     suspicious : tuple of Denied
         Attributes and kinds that know too much, not on the deny-list.
     advice : tuple of str
@@ -104,6 +116,9 @@ class Checked:
     labels: list[dict[str, Any]]
     attributes: list[dict[str, Any]]
     kinds: list[dict[str, Any]]
+    machines: dict[str, Any]
+    proof: Proof
+    undated: tuple[Undated, ...]
     suspicious: tuple[Denied, ...]
     advice: tuple[str, ...]
 
@@ -111,6 +126,11 @@ class Checked:
     def is_trainable(self) -> bool:
         """Whether training would make something."""
         return self.verdict != "refused"
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether no column sees the future of its row."""
+        return self.proof.holds
 
     @property
     def is_degraded(self) -> bool:
@@ -135,13 +155,15 @@ def check(data: Path, *, tell: Tell = silent) -> Checked:
     """
     agreement, _ = read_agreement(data)
     tell("reading the tables")
-    tables = read_tables(data, agreement)
+    tables = read_tables(data, agreement, tell=tell)
     tell("placing snapshots")
     snapshots = training_snapshots(
         tables.leads, tables.outcomes, agreement, tables.data_end
     )
     labelled = label_for_training(snapshots, tables, agreement)
     settled = labelled[labelled["converted"].notna()].reset_index(drop=True)
+    tell("proving that no column sees the future")
+    proof = _prove(snapshots, settled, tables, agreement)
     tell("counting")
     origins = _origins(settled, tables, agreement)
     verdict, why = _verdict(settled, origins, tables, agreement)
@@ -163,13 +185,38 @@ def check(data: Path, *, tell: Tell = silent) -> Checked:
         labels=label_prospects(settled, agreement) if verdict == "model" else [],
         attributes=attribute_counts(tables, agreement),
         kinds=kind_counts(tables, agreement, settled),
+        machines=machine_counts(tables.interactions),
+        proof=proof,
+        undated=facts_without_known_at(tables),
         suspicious=suspicious,
         advice=(
             *_about_suspicious(suspicious),
             *_about_delays(delays, agreement),
             *unheard_words(tables, agreement),
+            *coarse_clocks(tables, agreement),
+            *undeclared_machines(tables, agreement),
             *lacks_of(tables, agreement),
         ),
+    )
+
+
+def _prove(
+    snapshots: pd.DataFrame,
+    settled: pd.DataFrame,
+    tables: Tables,
+    agreement: Agreement,
+) -> Proof:
+    """Prove the columns that training would declare."""
+    newest = tables.data_end if snapshots.empty else snapshots["as_of"].max()
+    catalogue = declare_catalogue(
+        agreement, tables.leads, tables.interactions, before=newest
+    )
+    return prove(
+        tables,
+        settled if len(settled) else snapshots,
+        catalogue,
+        agreement,
+        seed=agreement.training.seed,
     )
 
 
