@@ -51,7 +51,7 @@ class Terminal:
             return
         with self._turn:
             self._step = step
-            self._counted = f": {done} of {total}" if total else ""
+            self._counted = _counted(done, total)
             self._speak()
 
     def show(self, lines: Sequence[str], facts: dict[str, Any]) -> None:
@@ -98,3 +98,10 @@ class Terminal:
             if self._timer is not None and self._step:
                 self._timer = None
                 self._speak()
+
+
+def _counted(done: int, total: int) -> str:
+    """Say how much of a step is done, where that is known."""
+    if total:
+        return f": {done} of {total}"
+    return f": {done:,}" if done else ""

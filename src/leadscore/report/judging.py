@@ -90,7 +90,8 @@ def _period(period: dict[str, Any], bundle: Bundle) -> tuple[str, ...]:
 def _papers(bundle: Bundle) -> Table:
     """Return what the model was made of."""
     facts, zone = bundle.provenance, bundle.agreement.zone
-    digests = [f"{name} {value[:12]}" for name, value in facts["data_digests"].items()]
+    files = facts["data_digests"] | facts.get("function_digests", {})
+    digests = [f"{name} {value[:12]}" for name, value in files.items()]
     first, last = (day(facts[name], zone) for name in ("first_as_of", "last_as_of"))
     rows: tuple[tuple[Cell, ...], ...] = (
         ("model", bundle.model_id),

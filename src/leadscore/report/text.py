@@ -6,6 +6,7 @@ A bundle that later data has not judged gives a shorter report, which says why.
 from __future__ import annotations
 
 from leadscore.bundle import Bundle
+from leadscore.kept_apart import machines_said
 from leadscore.report.document import Report, Section, Tile
 from leadscore.report.drivers import drivers_section
 from leadscore.report.judged import Judged, judged_of
@@ -97,7 +98,17 @@ def _later(judged: Judged, bundle: Bundle) -> tuple[Section, ...]:
 def _lacks(bundle: Bundle) -> tuple[Section, ...]:
     heading = "What the data lacks, and what to do about it"
     lacks = tuple(bundle.metrics.get("lacks", ()))
-    if not lacks:
-        nothing = "Nothing that we look for is missing."
-        return (Section(heading, paragraphs=(nothing,)),)
-    return (Section(heading, items=lacks),)
+    nothing = () if lacks else ("Nothing that we look for is missing.",)
+    return (Section(heading, (*nothing, *_machines(bundle)), items=lacks),)
+
+
+def _machines(bundle: Bundle) -> tuple[str, ...]:
+    """Return how many opens and clicks machines made; bundles of before do not know."""
+    counts = bundle.provenance.get("machines", {"n_rows": 0})
+    if not counts["n_rows"]:
+        return ()
+    return (
+        f"Machines made {machines_said(counts)}. They were recognised by the rules of "
+        "the agreement and kept apart: they earn no points, and the model has not "
+        "learned from them.",
+    )

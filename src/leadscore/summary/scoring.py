@@ -29,6 +29,8 @@ def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
         lines.append(f"  {label:<13}{road:<12}{count:>8,}")
     for reason, count in scored.left_out.items():
         lines.append(f"  left out, {reason}: {count:,}")
+    if scored.machines:
+        lines += wrapped(scored.machines.said, indent="  ")
     for note in scored.notes:
         lines += wrapped(f"note: {note}")
     for warning in (*scored.warnings, scored.bundle.provenance["degraded"]):
@@ -49,6 +51,7 @@ def score_facts(scored: Scored, as_of: pd.Timestamp, out: Path) -> dict[str, Any
             for (label, road), n_leads in _counts(scored).items()
         ],
         "left_out": scored.left_out,
+        "machines": scored.machines.facts if scored.machines else None,
         "n_rejects": len(scored.tables.rejects),
         "notes": [*scored.tables.notes, *scored.notes],
         "is_degraded": scored.is_degraded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from leadscore.kept_apart import machines_said
 from leadscore.summary.lines import notes, wrapped
 from leadscore.summary.recording import recorded_facts, recorded_lines
 
@@ -28,6 +29,8 @@ def train_lines(trained: Trained) -> list[str]:
         )
     for reason, count in facts["set_aside"].items():
         lines += wrapped(f"set aside: {count:,} snapshots, {reason}")
+    if facts["machines"]["n_rows"]:
+        lines += wrapped(f"machines: {machines_said(facts['machines'])} kept apart")
     if "candidates" in bundle.metrics:
         lines += [
             "",

@@ -15,7 +15,6 @@ from leadscore.agreement import Agreement, LabelRule
 from leadscore.draft import conversion_delays
 from leadscore.features import declare_catalogue
 from leadscore.periods import groups_of, held_out
-from leadscore.snapshots import known_before
 from leadscore.tables import Tables
 from leadscore.thresholds import MIN_ENTRIES
 from leadscore.workflows.backtest import n_converted_groups
@@ -131,20 +130,18 @@ def kind_counts(
 ) -> list[dict[str, Any]]:
     """Return of each kind how common it is, and whether it becomes a feature."""
     newest = tables.data_end if settled.empty else settled["as_of"].max()
-    known = known_before(tables.interactions, newest)
     features = declare_catalogue(
-        agreement, known_before(tables.leads, newest), known
+        agreement, tables.leads, tables.interactions, before=newest
     ).kinds
-    counted = tables.interactions.groupby("kind")["lead_id"].agg(["size", "nunique"])
     denied = set(agreement.features.deny)
     found = [
         {
             "kind": str(kind),
-            "n_rows": int(row["size"]),
-            "n_leads": int(row["nunique"]),
+            "n_rows": int(row["n_rows"]),
+            "n_leads": int(row["n_leads"]),
             "stands": _stands(str(kind), denied, features),
         }
-        for kind, row in counted.sort_index().iterrows()
+        for kind, row in tables.interactions.by_kind().iterrows()
     ]
     return sorted(found, key=lambda k: (-k["n_rows"], k["kind"]))
 

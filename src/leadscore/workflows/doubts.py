@@ -12,6 +12,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle, code_digest
 from leadscore.tables import Tables
+from leadscore.workflows.new_kinds import about_new_kinds, new_kinds
 
 __all__ = ["UNFINISHED", "doubts_of_scores", "unheard_words"]
 
@@ -30,6 +31,7 @@ def doubts_of_scores(
         *_stale(as_of, tables),
         *_nobody(scores, tables),
         *_unseen_ages(scores, tables, bundle),
+        *_new_kinds(tables, bundle, as_of),
         *_other_code(bundle),
     )
 
@@ -42,9 +44,12 @@ def unheard_words(tables: Tables, agreement: Agreement) -> list[str]:
     conversion = agreement.conversion
     endings = {*conversion.lost, *conversion.disqualified, *conversion.recycled}
     stages = set(tables.outcomes["stage"].unique())
-    kinds = set(tables.interactions["kind"].unique())
+    kinds = set(tables.interactions.by_kind().index)
     asked = {rule.kind for rule in agreement.points.rules}
     asked |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
+    asked |= agreement.features.weighted_kinds
+    machines = agreement.machines
+    asked |= {*machines.kinds, *([machines.sent] if machines.sent else [])}
     return [
         *_unheard("stages", endings - stages, "outcomes"),
         *_unmentioned(stages - endings - {conversion.stage}),
@@ -92,6 +97,13 @@ def _nobody(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
     return (
         f"no lead is on the list: the leads became known from {first.date()} to "
         f"{last.date()}",
+    )
+
+
+def _new_kinds(tables: Tables, bundle: Bundle, as_of: pd.Timestamp) -> tuple[str, ...]:
+    denied = bundle.agreement.features.deny
+    return about_new_kinds(
+        new_kinds(tables.interactions, bundle.catalogue, denied, as_of)
     )
 
 

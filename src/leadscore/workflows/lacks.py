@@ -52,13 +52,14 @@ def lacks_of(tables: Tables, agreement: Agreement) -> list[str]:
 
 
 def _behaviour(tables: Tables) -> Found:
-    rows = tables.interactions
-    if rows.empty:
+    if len(tables.interactions) == 0:
         return [
             "There are no interactions: what leads do cannot count, only who they are. "
             "Export visits, downloads, mail opens and requests as interactions."
         ]
-    empty = [c for c in ("channel", "content", "duration_s") if rows[c].isna().all()]
+    optional = ("channel", "content", "duration_s")
+    said = {n for rows in tables.interactions.frames(*optional) for n in _filled(rows)}
+    empty = [name for name in optional if name not in said]
     if not empty:
         return []
     return [
@@ -69,14 +70,15 @@ def _behaviour(tables: Tables) -> Found:
 
 def _known_at(tables: Tables, agreement: Agreement) -> Found:
     """Say where it is assumed that a fact was known as soon as it happened."""
+    log = tables.interactions
     facts = {
-        "interactions": tables.interactions,
-        "outcomes": tables.outcomes,
+        "interactions": (log.frames("occurred_at", "known_at"), len(log)),
+        "outcomes": (iter([tables.outcomes]), len(tables.outcomes)),
     }
     assumed = {
-        name: _share_at_once(table, agreement)
-        for name, table in facts.items()
-        if len(table)
+        name: sum(_n_at_once(part, agreement) for part in parts) / n_rows
+        for name, (parts, n_rows) in facts.items()
+        if n_rows
     }
     said = [f"{name} ({share:.0%})" for name, share in assumed.items() if share > MOST]
     if not said:
@@ -89,14 +91,18 @@ def _known_at(tables: Tables, agreement: Agreement) -> Found:
     ]
 
 
-def _share_at_once(table: pd.DataFrame, agreement: Agreement) -> float:
-    """Return the share of rows known when they happened, or at the end of that day."""
+def _filled(rows: pd.DataFrame) -> list[str]:
+    return [str(name) for name in rows if rows[name].notna().any()]
+
+
+def _n_at_once(table: pd.DataFrame, agreement: Agreement) -> int:
+    """Return how many rows are known when they happened, or at the end of that day."""
     happened, known = table["occurred_at"], table["known_at"]
     local = happened.dt.tz_convert(agreement.zone)
     is_day = local == local.dt.normalize()
     late = known - happened
     ended = is_day & (late > pd.Timedelta(0)) & (late <= pd.Timedelta(hours=25))
-    return float(((late == pd.Timedelta(0)) | ended).mean())
+    return int(((late == pd.Timedelta(0)) | ended).sum())
 
 
 def _history(tables: Tables, agreement: Agreement) -> Found:

@@ -13,11 +13,13 @@ import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.bundle import code_digest
+from leadscore.kept_apart import machine_counts
 from leadscore.periods import groups_of
 from leadscore.revision import git_revision
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import n_converted_groups
 from leadscore.workflows.doubts import unheard_words
+from leadscore.workflows.machine_facts import coarse_clocks
 from leadscore.workflows.rows import Rows
 
 __all__ = ["model_id_of", "provenance_of"]
@@ -38,6 +40,8 @@ def model_id_of(agreement: Agreement, tables: Tables) -> str:
     digest = hashlib.sha256(agreement.model_dump_json().encode())
     for name in sorted(tables.digests):
         digest.update(f"{name} {tables.digests[name]}\n".encode())
+    for name, own in sorted(tables.functions.digests.items()):
+        digest.update(f"{name} {own}\n".encode())
     digest.update(f"{code_digest()} {_versions()}".encode())
     return f"{tables.data_end:%Y-%m-%d}-{digest.hexdigest()[:8]}"
 
@@ -70,6 +74,7 @@ def provenance_of(
         "degraded": degraded,
         "data_end": tables.data_end.isoformat(),
         "data_digests": tables.digests,
+        "function_digests": tables.functions.digests,
         "code_digest": code_digest(),
         "git": git_revision(Path(__file__).parent.parent),
         "agreement_version": agreement.version,
@@ -82,7 +87,12 @@ def provenance_of(
         "base_rate": float(converted.mean()) if len(converted) else None,
         "set_aside": labelled["set_aside"].value_counts().sort_index().to_dict(),
         "n_rejects": len(tables.rejects),
-        "notes": [*tables.notes, *unheard_words(tables, agreement)],
+        "machines": machine_counts(tables.interactions),
+        "notes": [
+            *tables.notes,
+            *unheard_words(tables, agreement),
+            *coarse_clocks(tables, agreement),
+        ],
         "seed": agreement.training.seed,
         "versions": _versions(),
     }

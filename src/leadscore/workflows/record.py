@@ -124,7 +124,8 @@ def run_facts(bundle: Bundle) -> dict[str, str]:
         "git_commit": provenance["git"]["commit"],
         "git_changed": provenance["git"]["changed"],
     }
-    facts |= {f"sha256/{name}": d for name, d in provenance["data_digests"].items()}
+    digests = provenance["data_digests"] | provenance.get("function_digests", {})
+    facts |= {f"sha256/{name}": digest for name, digest in digests.items()}
     return {name: str(value) for name, value in facts.items() if value}
 
 

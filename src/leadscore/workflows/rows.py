@@ -47,7 +47,12 @@ class Rows:
 
 
 def build_rows(
-    tables: Tables, snapshots: pd.DataFrame, catalogue: Catalogue, agreement: Agreement
+    tables: Tables,
+    snapshots: pd.DataFrame,
+    catalogue: Catalogue,
+    agreement: Agreement,
+    *,
+    with_machines: bool = False,
 ) -> Rows:
     """Return the rows of some snapshots, in the order given.
 
@@ -59,10 +64,18 @@ def build_rows(
     catalogue : Catalogue
         From training; scoring never declares its own.
     agreement : Agreement
+    with_machines : bool, default=False
+        Whether what machines did counts, too: to tell how much hangs on it.
     """
     snapshots = snapshots.reset_index(drop=True)
     features = build_features(
-        tables.leads, tables.interactions, snapshots, catalogue, agreement
+        tables.leads,
+        tables.interactions,
+        snapshots,
+        catalogue,
+        agreement,
+        functions=tables.functions,
+        with_machines=with_machines,
     )
     known = attributes_at(tables.leads, snapshots)
     persona = persona_fit(known, agreement.personas, agreement.fit)

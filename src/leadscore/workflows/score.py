@@ -31,6 +31,7 @@ from leadscore.store import read_agreement, read_tables
 from leadscore.store.find import has_interactions
 from leadscore.tables import LEADS, SCORE_COLUMNS, Tables
 from leadscore.workflows.doubts import doubts_of_scores
+from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
 
 __all__ = ["Scored", "score", "score_tables"]
@@ -55,6 +56,8 @@ class Scored:
         What is good to know.
     warnings : tuple of str
         What makes the list worth less than it looks.
+    machines : Hanging or None
+        What hangs on opens and clicks that machines made; None: on none.
     """
 
     scores: pd.DataFrame
@@ -63,6 +66,7 @@ class Scored:
     tables: Tables
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    machines: Hanging | None = None
 
     @property
     def is_degraded(self) -> bool:
@@ -106,16 +110,17 @@ def score(
         if written is not None:
             _check_out(written, data, agreement)
     tell("reading the tables")
-    tables = _read_for(data, agreement, bundle)
+    tables = _read_for(data, agreement, bundle, tell)
     tell("building the features")
     rows, left_out = rows_at(bundle, tables, as_of)
     tell("scoring")
     scores = score_rows(bundle, rows)
     warnings = doubts_of_scores(scores, tables, bundle, as_of)
+    machines = hanging_on_machines(bundle, tables, rows, scores, as_of)
     if features is not None:
         files.write_table(features, _feature_table(rows), mode=0o600)
     files.write_table(out, scores, mode=0o600)
-    return Scored(scores, left_out, bundle, tables, notes, warnings)
+    return Scored(scores, left_out, bundle, tables, notes, warnings, machines)
 
 
 def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
@@ -132,10 +137,10 @@ def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
         raise RefusedError(msg)
 
 
-def _read_for(data: Path, agreement: Agreement, bundle: Bundle) -> Tables:
+def _read_for(data: Path, agreement: Agreement, bundle: Bundle, tell: Tell) -> Tables:
     """Read the tables as the model wants them; say whose wish it was if they differ."""
     try:
-        tables = read_tables(data, agreement)
+        tables = read_tables(data, agreement, tell=tell)
     except (AgreementError, DataError) as error:
         hint = (
             f" (Read for model {bundle.model_id}, which was trained with its own "
@@ -165,7 +170,14 @@ def score_tables(
 def rows_at(
     bundle: Bundle, tables: Tables, as_of: pd.Timestamp
 ) -> tuple[Rows, dict[str, int]]:
-    """Return the rows of the list at ``as_of``, and how many leads are in none."""
+    """Return the rows of the list at ``as_of``, and how many leads are in none.
+
+    Raises
+    ------
+    RefusedError
+        A function of one's own is not the one that the model was trained with.
+    """
+    _check_functions(bundle, tables)
     agreement = bundle.agreement
     snapshots = snapshots_at(tables.leads, tables.outcomes, agreement, as_of)
     status = snapshots["status"]
@@ -181,6 +193,21 @@ def rows_at(
     counted = {str(reason): int(n) for reason, n in left_out.items()}
     n_later = tables.leads["lead_id"].nunique() - len(snapshots)
     return rows, counted | ({"not known yet": n_later} if n_later else {})
+
+
+def _check_functions(bundle: Bundle, tables: Tables) -> None:
+    """Refuse, before any of it runs, other code than that of the training."""
+    then = bundle.provenance.get("function_digests", {})
+    named = {feature.file for feature in bundle.agreement.features.custom}
+    now = {name: tables.functions.digests.get(name) for name in named}
+    other = sorted(n for n in named if now[n] is None or now[n] != then.get(n))
+    if other:
+        msg = (
+            f"{', '.join(other)} in the data folder is not what model "
+            f"{bundle.model_id} was trained with: its features would mean something "
+            "else. Put the file of then back, or train again."
+        )
+        raise RefusedError(msg)
 
 
 def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ...]]:

@@ -26,7 +26,7 @@ from leadscore.explain import typical_row
 from leadscore.features import declare_catalogue
 from leadscore.policy import engagement_edges
 from leadscore.progress import Tell, silent
-from leadscore.snapshots import known_before, training_snapshots
+from leadscore.snapshots import training_snapshots
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
 from leadscore.workflows.lacks import lacks_of
@@ -103,7 +103,7 @@ def train(
     """
     agreement, agreement_text = read_agreement(data)
     tell("reading the tables")
-    tables = read_tables(data, agreement)
+    tables = read_tables(data, agreement, tell=tell)
     model_id = model_id_of(agreement, tables)
     with files.lock(models / "train.lock"):
         is_new = not (models / model_id).exists()
@@ -155,9 +155,7 @@ def _learn_bundle(
     # Words, too, come from what was known when the newest snapshot was taken.
     newest = tables.data_end if snapshots.empty else snapshots["as_of"].max()
     catalogue = declare_catalogue(
-        agreement,
-        known_before(tables.leads, newest),
-        known_before(tables.interactions, newest),
+        agreement, tables.leads, tables.interactions, before=newest
     )
     labelled = label_for_training(snapshots, tables, agreement)
     tell("building the features")
