@@ -8,11 +8,16 @@ from leadscore.features.build import (
     describe_features,
 )
 from leadscore.features.catalogue import Catalogue, declare_catalogue
+from leadscore.features.fold import Folding
+from leadscore.features.stream import fold_batches, folded_schema
 
 __all__ = [
     "Catalogue",
+    "Folding",
     "build_features",
     "category_columns",
     "declare_catalogue",
     "describe_features",
+    "fold_batches",
+    "folded_schema",
 ]

@@ -1,0 +1,1 @@
+"""The benchmarks: public data sets as data folders, through the command line."""
