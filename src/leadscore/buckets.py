@@ -9,6 +9,7 @@ version known first stays, or without an id all columns alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadscore.agreement import Machines
-from leadscore.compiled import compiled
+from leadscore.hashes import EVENT_KEYS, event_keys
 from leadscore.interactions import (
     BUCKET,
     Interactions,
@@ -29,19 +30,19 @@ from leadscore.interactions import (
 )
 from leadscore.machines import AFTER_SENDING, BURST, find_machines, rules_for
 from leadscore.merges import moved
+from leadscore.sorting import is_new, sorted_places
 
 __all__ = [
-    "event_keys",
     "finish_bucket",
-    "hash_texts",
     "in_memory",
     "rows_of",
+    "sorted_places",
     "with_copies",
 ]
 
 _INSTANT = pa.timestamp("us", "UTC")
 _GIVEN_WORDS = ("lead_id", "kind", "channel", "content", "merged_from")
-_EVENT = ("event_high", "event_low")  # two halves of a hash
+_TOLD = ("lead_id", "occurred_at", "kind", "channel", "content", "duration_s")
 _RULES = {AFTER_SENDING: "after sending", BURST: "burst"}
 
 Ints = npt.NDArray[np.int64]
@@ -210,9 +211,16 @@ def _ranked(rows: pa.Table, name: str) -> _Ranked:
     met = np.flatnonzero(is_met[:-1])
     kept = words.cast(pa.string()).take(pa.array(met))
     order = pc.sort_indices(kept).to_numpy()
+    ordered = kept.take(pa.array(order))
+    # A dictionary of a file may hold a word twice.
+    is_new = np.ones(len(met), dtype=np.bool_)
+    if len(met) > 1:
+        is_new[1:] = pc.not_equal(ordered[1:], ordered[:-1]).to_numpy(
+            zero_copy_only=False
+        )
     rank = np.full(len(words) + 1, -1, dtype=np.int64)
-    rank[met[order]] = np.arange(len(met))
-    return _Ranked(rank[codes], kept.take(pa.array(order)).to_pylist())
+    rank[met[order]] = np.cumsum(is_new) - 1
+    return _Ranked(rank[codes], ordered.filter(pa.array(is_new)).to_pylist())
 
 
 def _as_words(codes: npt.NDArray[Any], words: list[str]) -> pa.Array:
@@ -228,63 +236,12 @@ def _durations(rows: pa.Table) -> npt.NDArray[np.float64]:
     if "duration_s" not in rows.column_names:
         return np.full(rows.num_rows, np.nan)
     column = one_array(rows.column("duration_s")).cast(pa.float64())
-    return column.to_numpy(zero_copy_only=False)
+    return column.to_numpy(zero_copy_only=False) + 0.0  # one zero: -0.0 is the same
 
 
 def _as_key(duration: npt.NDArray[np.float64]) -> Ints:
     """Return integers that sort as durations do, null first; none is below zero."""
-    return np.where(np.isnan(duration), -1, (duration + 0.0).view(np.int64))
-
-
-def event_keys(rows: pa.Table) -> dict[str, Ints]:
-    """Return 128 bits of each event id, as two columns, or none where there are none.
-
-    Both are 0 where a row has no id.
-    """
-    if _EVENT[0] in rows.column_names:
-        return {name: one_array(rows.column(name)).to_numpy() for name in _EVENT}
-    if "event_id" not in rows.column_names:
-        return {}
-    ids = one_array(rows.column("event_id")).cast(pa.large_string())
-    null = ids.is_null().to_numpy(zero_copy_only=False)
-    return {
-        name: np.where(null, 0, hash_texts(ids, seed=seed) | 1)
-        for seed, name in enumerate(_EVENT, start=1)
-    }
-
-
-def hash_texts(texts: pa.Array, *, seed: int = 0) -> Ints:
-    """Return 64 bits of each text; nulls are as the empty text.
-
-    Parameters
-    ----------
-    texts : large_string Array
-    seed : int, default=0
-        Another seed, other bits.
-    """
-    _, offsets, data = texts.buffers()
-    at = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    letters = np.frombuffer(data or b"", np.uint8)
-    out = np.empty(len(texts), np.int64)
-    _hash(at, letters, np.uint64(seed), out)
-    return out
-
-
-@compiled
-def _hash(at: Any, letters: Any, seed: Any, out: Any) -> None:
-    """Mix eight bytes at a time (a multiply and a shift each, as MurmurHash does)."""
-    much = np.uint64(0x9E3779B97F4A7C15)
-    for i in range(out.shape[0]):
-        begin, end = at[i], at[i + 1]
-        mixed = (seed + np.uint64(end - begin) + np.uint64(1)) * much
-        for j in range(begin, end, 8):
-            eight = np.uint64(0)
-            for k in range(j, min(j + 8, end)):
-                eight |= np.uint64(letters[k]) << np.uint64(8 * (k - j))
-            mixed = (mixed ^ eight) * much
-            mixed ^= mixed >> np.uint64(29)
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * much
-        out[i] = np.int64(mixed ^ (mixed >> np.uint64(29)))
+    return np.where(np.isnan(duration), -1, duration.view(np.int64))
 
 
 def _each_once(keys: Ints, order: Ints, names: list[str]) -> Ints:
@@ -293,125 +250,39 @@ def _each_once(keys: Ints, order: Ints, names: list[str]) -> Ints:
     Of the versions of one interaction the one known first stays: what comes later must
     not change what was known before.
     """
-    kept = order[_is_new(keys, order)]
-    if _EVENT[0] in names:
-        has_id = keys[names.index(_EVENT[0])] != 0
-        same = [names.index(name) for name in ("lead_id", *_EVENT)]
-        kept = _first_known(keys, kept, has_id[kept], same, names)
+    kept = order[is_new(keys, order)]
+    if EVENT_KEYS[0] in names:
+        has_id = keys[names.index(EVENT_KEYS[0]), kept] != 0
+        versions, first = _versions(keys, kept[has_id], ["lead_id", *EVENT_KEYS], names)
+        kept = _without(kept, versions[versions != first])
     if "merged_from" in names:
-        # An export may hold what a merged lead did under both leads.
-        told = ("lead_id", "occurred_at", "kind", "channel", "content", "duration_s")
-        same = [names.index(name) for name in told]
-        merged = np.unique(keys[0, keys[names.index("merged_from")] >= 0])
-        kept = _first_known(keys, kept, np.isin(keys[0, kept], merged), same, names)
+        # An export may hold what a merged lead did under both leads. Who told it first
+        # counts, with all that is alike; rows of one lead are not compared.
+        origin = keys[names.index("merged_from")]
+        survivors = np.unique(keys[0, origin >= 0])
+        asked = kept[np.isin(keys[0, kept], survivors)]
+        versions, first = _versions(keys, asked, _TOLD, names)
+        kept = _without(kept, versions[origin[versions] != origin[first]])
     return kept
 
 
-def _first_known(
-    keys: Ints,
-    order: Ints,
-    is_asked: npt.NDArray[np.bool_],
-    same: list[int],
-    names: list[str],
-) -> Ints:
-    """Return the places without later versions of rows that are the ``same``.
+def _versions(
+    keys: Ints, places: Ints, same: Sequence[str], names: list[str]
+) -> tuple[Ints, Ints]:
+    """Return the places by what is the ``same``, then time known; beside, the first.
 
-    Rows that are not copies of a merged lead's are versions of one another only by
-    their event id.
+    The first is that of the same rows that was known first.
     """
-    asked = order[is_asked]
-    ranked = np.lexsort((keys[names.index("known_at"), asked], *keys[same][:, asked]))
-    event = keys[same][:, asked[ranked]]
+    same_keys = keys[[names.index(name) for name in same]]
+    known = keys[names.index("known_at"), places]
+    ranked = places[np.lexsort((known, *same_keys[:, places]))]
+    told = same_keys[:, ranked]
     is_first = np.ones(len(ranked), dtype=np.bool_)
-    is_first[1:] = (event[:, 1:] != event[:, :-1]).any(axis=0)
-    if _EVENT[0] not in [names[place] for place in same]:
-        is_copy = keys[names.index("merged_from"), asked[ranked]] >= 0
-        group = np.cumsum(is_first) - 1
-        is_first |= ~np.bincount(group, is_copy).astype(np.bool_)[group]
-    is_kept = np.ones(len(order), dtype=np.bool_)
-    is_kept[np.flatnonzero(is_asked)[ranked[~is_first]]] = False
-    return order[is_kept]
+    is_first[1:] = (told[:, 1:] != told[:, :-1]).any(axis=0)
+    return ranked, ranked[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]]
 
 
-@compiled
-def _is_new(keys: Any, order: Any) -> Any:
-    """Return which places do not repeat the one before them in every key."""
-    is_new = np.zeros(order.shape[0], np.bool_)
-    for i in range(order.shape[0]):
-        for k in range(keys.shape[0]):
-            if i == 0 or keys[k, order[i]] != keys[k, order[i - 1]]:
-                is_new[i] = True
-                break
-    return is_new
-
-
-@compiled
-def sorted_places(keys: Any, n_groups: int) -> Any:
-    """Return the places of the rows by the first key, then by the others.
-
-    Parameters
-    ----------
-    keys : int64 array of shape (n_keys, n_rows)
-        The first one is ``0 .. n_groups - 1``.
-    n_groups : int
-
-    Returns
-    -------
-    int64 array of shape (n_rows,)
-        Rows that are equal in every key stay in their order. Rows that came in order
-        cost one comparison each.
-    """
-    n_rows = keys.shape[1]
-    start = np.zeros(n_groups + 1, np.int64)
-    for i in range(n_rows):
-        start[keys[0, i] + 1] += 1
-    longest = 0
-    for group in range(n_groups):
-        longest = max(longest, start[group + 1])
-        start[group + 1] += start[group]
-    order = np.empty(n_rows, np.int64)
-    place = start[:-1].copy()
-    for i in range(n_rows):
-        group = keys[0, i]
-        order[place[group]] = i
-        place[group] += 1
-    spare = np.empty(longest, np.int64)
-    for group in range(n_groups):
-        _merge_sort(keys, order[start[group] : start[group + 1]], spare)
-    return order
-
-
-@compiled
-def _merge_sort(keys: Any, order: Any, spare: Any) -> None:
-    n_rows = order.shape[0]
-    width = 1
-    while width < n_rows:
-        for left in range(0, n_rows - width, 2 * width):
-            middle, end = left + width, min(left + 2 * width, n_rows)
-            if _is_before(keys, order[middle], order[middle - 1]):
-                _merge(keys, order, left, middle, end, spare)
-        width *= 2
-
-
-@compiled
-def _merge(keys: Any, order: Any, left: int, middle: int, end: int, spare: Any) -> None:
-    for i in range(left, middle):
-        spare[i - left] = order[i]
-    i, j, n_left = 0, middle, middle - left
-    for at in range(left, end):
-        if i == n_left:
-            return
-        if j < end and _is_before(keys, order[j], spare[i]):
-            order[at] = order[j]
-            j += 1
-        else:
-            order[at] = spare[i]
-            i += 1
-
-
-@compiled
-def _is_before(keys: Any, one: int, other: int) -> bool:
-    for k in range(1, keys.shape[0]):
-        if keys[k, one] != keys[k, other]:
-            return bool(keys[k, one] < keys[k, other])
-    return False
+def _without(places: Ints, dropped: Ints) -> Ints:
+    is_kept = np.ones(places.max(initial=-1) + 1, dtype=np.bool_)
+    is_kept[dropped] = False
+    return places[is_kept[places]]

@@ -35,6 +35,7 @@ __all__ = [
     "check_table_name",
     "lock",
     "new_folder",
+    "remove_temporary",
     "sentences",
     "write_bytes",
     "write_table",
@@ -165,6 +166,19 @@ def new_folder(path: str | Path, *, mode: int = 0o755) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files that a killed run left; the caller holds its lock.
+
+    Raises
+    ------
+    OutputError
+        They cannot be removed.
+    """
+    with sentences(folder):
+        for path in folder.glob(f"{_TEMPORARY}*"):
+            path.unlink()
 
 
 @contextlib.contextmanager

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leadscore.buckets import sorted_places
 from leadscore.compiled import is_kept
 from leadscore.features.catalogue import Catalogue
 from leadscore.features.kernel import Events, Moments, Plan, fold
@@ -34,6 +33,7 @@ from leadscore.interactions import (
     one_array,
 )
 from leadscore.progress import Tell, silent
+from leadscore.sorting import sorted_places
 
 __all__ = ["Folding", "fold_bucket", "fold_buckets", "fold_each"]
 

@@ -35,7 +35,8 @@ from leadscore.store.functions import read_functions
 from leadscore.store.instants import parse_instants
 from leadscore.store.known import KnownLeads
 from leadscore.store.loaded import FACT_END, Loaded
-from leadscore.store.log import LogSource, read_log
+from leadscore.store.log import read_log
+from leadscore.store.log_source import LogSource
 from leadscore.store.parquet import read_parquet
 from leadscore.store.parse import parse_rows
 from leadscore.store.reader import Rows, read_delimited
@@ -205,7 +206,6 @@ def _interactions(
         folder=folder,
         agreement=reading.agreement,
         leads=known,
-        leads_digest=reading.digests[leads.file],
         merges=merges,
         earlier=reading.rejects,
     )
@@ -227,6 +227,16 @@ def _where(
     return files.get(contract.name)
 
 
+def _are_one(files: Mapping[str, Path], reading: _Reading) -> bool:
+    """Say whether interactions and outcomes are one log."""
+    where = _where(INTERACTIONS, files, reading)
+    if where is None or where != _where(OUTCOMES, files, reading):
+        return False
+    if isinstance(where, Database):
+        return where.tables.interactions == where.tables.outcomes
+    return True
+
+
 def _outcomes(
     files: Mapping[str, Path], reading: _Reading, leads: Loaded
 ) -> pd.DataFrame:
@@ -234,7 +244,7 @@ def _outcomes(
     parts = []
     if _where(OUTCOMES, files, reading) is not None:
         outcomes = _load(OUTCOMES, files, reading)
-        is_shared = _where(INTERACTIONS, files, reading) == files.get(OUTCOMES.name)
+        is_shared = _are_one(files, reading)
         if is_shared:
             _keep_stages(outcomes, reading.agreement)
         relate_outcomes(outcomes, leads)

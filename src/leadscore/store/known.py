@@ -6,6 +6,8 @@ of some ids exist, and why one does not. The ids are hashed once, not once a bat
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,7 +42,8 @@ class KnownLeads:
         file: str = "leads",
     ) -> None:
         self._aside, self._file = aside or {}, file
-        self._offsets, self._data = _bytes_of(_as_array(ids))
+        self._ids = pc.cast(_as_array(ids), pa.large_string())
+        self._offsets, self._data = _bytes_of(self._ids)
         n_slots = 1 << max(2 * len(self._offsets), 8).bit_length()
         self._slots = np.full(n_slots, -1, dtype=np.int32)
         _fill(self._offsets, self._data, self._slots)
@@ -65,6 +68,16 @@ class KnownLeads:
         if ids.null_count:
             answer &= pc.is_valid(ids).to_numpy(zero_copy_only=False)
         return answer
+
+    def digest(self) -> str:
+        """Return a sha256 of all that is known, whatever the order of the ids is."""
+        ids = pc.unique(self._ids)
+        offsets, data = _bytes_of(ids.take(pc.sort_indices(ids)))
+        said = json.dumps([self._file, dict(self._aside)], sort_keys=True)
+        told = hashlib.sha256(said.encode())
+        told.update(offsets.tobytes())
+        told.update(data.tobytes())
+        return told.hexdigest()
 
     def reason(self, lead_id: str) -> str:
         """Return why a row of a lead that does not exist is set aside."""

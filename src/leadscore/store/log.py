@@ -3,91 +3,54 @@
 Goes in: where they are, the leads, the agreement. Comes out: the interactions in
 buckets, with what was noticed. Up to `IN_MEMORY` rows are held in memory and nothing is
 written. More become an event store: a folder of Parquet files beside the data,
-``interactions.store``, or where the environment variable ``LEADSCORE_STORE`` says. It
-is made once, and used for as long as the file, the leads and the agreement's rules for
-reading are the same. A database cannot be asked whether it is the same: it is read anew
-each time.
+``interactions.store``, or one of its own in the folder that the environment variable
+``LEADSCORE_STORE`` names. It is made once, and used for as long as the file, which
+leads there are and how they were merged, and the agreement's rules for reading are the
+same. A database cannot be asked whether it is the same: it is read anew each time.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import itertools
-import json
-import os
+import resource
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from leadscore.agreement import Agreement, Database
+from leadscore.agreement import Database
 from leadscore.buckets import in_memory, with_copies
-from leadscore.errors import InputError
+from leadscore.errors import InputError, OutputError, StorageError
 from leadscore.interactions import Interactions
 from leadscore.progress import Tell, silent
-from leadscore.store.events import FORMAT, Recipe, build_store, noted_in, open_store
-from leadscore.store.find import is_parquet
-from leadscore.store.known import KnownLeads
-from leadscore.store.rejects import Reject
-from leadscore.store.stream import (
-    InteractionStream,
-    stream_database,
-    stream_interactions,
+from leadscore.store.events import (
+    Recipe,
+    build_store,
+    note_anew,
+    noted_in,
+    open_store,
 )
+from leadscore.store.log_source import (
+    LogSource,
+    count_rows,
+    sha256_of,
+    store_key,
+    written_of,
+)
+from leadscore.store.rejects import Reject
+from leadscore.store.stream import InteractionStream
 
-__all__ = ["IN_MEMORY", "Log", "LogSource", "read_log"]
+__all__ = ["IN_MEMORY", "Log", "read_log"]
 
 IN_MEMORY = 2_000_000  # rows
 BUCKET_ROWS = 500_000  # a few dozen bytes each, some copies while they are sorted
 UNKNOWN_BUCKETS = 64  # where the number of rows is not known before they are read
 MAX_BUCKETS = 900  # each is an open file while rows are scattered
-_BYTES_A_LINE = 50
-_GZIP = 6  # a compressed log is about so many times as large
-
-
-@dataclass(frozen=True)
-class LogSource:
-    """Where interactions are, and what decides how they are read.
-
-    Parameters
-    ----------
-    where : Path or Database
-    folder : Path
-        The data folder.
-    agreement : Agreement
-    leads : KnownLeads
-    leads_digest : str
-        sha256 of the leads.
-    merges : DataFrame
-        As `leadscore.merges.merges_of` gives them.
-    earlier : list of Reject
-        Of the tables before, handed on with an error about the budget.
-    """
-
-    where: Path | Database
-    folder: Path
-    agreement: Agreement
-    leads: KnownLeads
-    leads_digest: str
-    merges: pd.DataFrame
-    earlier: list[Reject]
-
-    def stream(self) -> InteractionStream:
-        """Return the rows, from the first on."""
-        if isinstance(self.where, Database):
-            return stream_database(self.where, self.agreement, self.leads)
-        return stream_interactions(self.where, self.agreement, self.leads)
-
-    @property
-    def store(self) -> Path:
-        """The folder of the event store."""
-        chosen = os.environ.get("LEADSCORE_STORE")
-        return Path(chosen) if chosen else self.folder / "interactions.store"
+_OTHER_FILES = 100  # that a process may have open besides
 
 
 @dataclass
@@ -128,7 +91,7 @@ def read_log(source: LogSource, *, tell: Tell = silent) -> Log:
     """
     if isinstance(source.where, Database):
         return _read_database(source, tell)
-    n_rows = _n_rows(source.where)
+    n_rows = count_rows(source.where)
     if n_rows <= IN_MEMORY:
         stream = source.stream()
         return _held(source, stream, list(stream))
@@ -137,20 +100,22 @@ def read_log(source: LogSource, *, tell: Tell = silent) -> Log:
 
 def _read_file(source: LogSource, path: Path, n_rows: int, tell: Tell) -> Log:
     """Open the store that was made from a file, or make it."""
-    written = _written(path)
+    written = written_of(path)
     noted = noted_in(source.store)
     if noted is not None and noted["written"] == written:
         digest = str(noted["digest"])
     else:
         tell("looking whether the interactions have changed")
-        digest = _sha256(path)
-    key = _key(source, digest)
+        digest = sha256_of(path)
+    key = store_key(source, path, digest)
     stored = open_store(source.store, key)
     if stored is not None:
+        if stored.facts["written"] != written:
+            note_anew(source.store, key, stored.facts | {"written": written})
         return _log_of(stored.interactions, stored.facts)
-    n_buckets = min(-(-n_rows // BUCKET_ROWS), MAX_BUCKETS)
     stream = source.stream()
-    return _build(source, stream, iter(stream), (key, n_buckets, written), tell)
+    made = _Making(key, _n_buckets(n_rows), written, digest)
+    return _build(source, stream, iter(stream), made, tell)
 
 
 def _read_database(source: LogSource, tell: Tell) -> Log:
@@ -161,8 +126,8 @@ def _read_database(source: LogSource, tell: Tell) -> Log:
         n_rows += batch.num_rows
         if n_rows > IN_MEMORY:
             rows = itertools.chain(first, stream)
-            new = (uuid.uuid4().hex, UNKNOWN_BUCKETS, None)
-            return _build(source, stream, rows, new, tell)
+            made = _Making(uuid.uuid4().hex, UNKNOWN_BUCKETS)
+            return _build(source, stream, rows, made, tell)
     return _held(source, stream, first)
 
 
@@ -180,28 +145,67 @@ def _held(source: LogSource, stream: InteractionStream, batches: list[pa.Table])
     return _log_of(interactions, _facts(stream, n_own, None))
 
 
+@dataclass(frozen=True)
+class _Making:
+    """What a store is made from, as it was found before its rows were read."""
+
+    key: str
+    n_buckets: int
+    written: list[int] | None = None
+    digest: str | None = None
+
+
 def _build(
     source: LogSource,
     stream: InteractionStream,
     rows: Iterator[pa.Table],
-    made: tuple[str, int, list[int] | None],
+    made: _Making,
     tell: Tell,
 ) -> Log:
-    key, n_buckets, written = made
-    recipe = Recipe(key, n_buckets, source.agreement.machines, source.merges)
+    recipe = Recipe(made.key, made.n_buckets, source.agreement.machines, source.merges)
 
     def checked() -> Iterable[pa.Table]:
         yield from rows
         stream.tally.check_budget(_budget(source), source.earlier)
+        if made.digest not in (None, stream.tally.digest):
+            msg = (
+                f"{source.where} changed while it was read. Run again when it is "
+                "complete."
+            )
+            raise InputError(msg)
 
-    stored = build_store(
-        source.store,
-        recipe,
-        checked,
-        lambda n_own: _facts(stream, n_own, written),
-        tell=tell,
-    )
+    with _elsewhere(source.store):
+        stored = build_store(
+            source.store,
+            recipe,
+            checked,
+            lambda n_own: _facts(stream, n_own, made.written),
+            tell=tell,
+        )
     return _log_of(stored.interactions, stored.facts)
+
+
+@contextlib.contextmanager
+def _elsewhere(store: Path) -> Iterator[None]:
+    """Say of a store that cannot be written what it is, and how to move it."""
+    try:
+        yield
+    except (OutputError, StorageError) as error:
+        msg = (
+            f"{error} The interactions are too many for memory and are kept, sorted, "
+            f"in {store}; the environment variable LEADSCORE_STORE names another "
+            "folder for that."
+        )
+        raise type(error)(msg) from error
+
+
+def _n_buckets(n_rows: int) -> int:
+    """Return how many buckets to make, no more than this process may have open."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most == resource.RLIM_INFINITY:
+        most = MAX_BUCKETS + _OTHER_FILES
+    most = max(min(MAX_BUCKETS, most - _OTHER_FILES), 1)
+    return min(-(-n_rows // BUCKET_ROWS), most)
 
 
 def _facts(
@@ -241,44 +245,5 @@ def _log_of(interactions: Interactions, facts: dict[str, Any]) -> Log:
     )
 
 
-def _key(source: LogSource, digest: str) -> str:
-    """Return what decides every byte of a store, as one digest."""
-    agreement = source.agreement
-    parts = [
-        FORMAT,
-        digest,
-        source.leads_digest,
-        agreement.source.model_dump_json(),
-        agreement.machines.model_dump_json(),
-        agreement.time_zone,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def _budget(source: LogSource) -> float:
     return source.agreement.source.max_reject_share
-
-
-def _n_rows(path: Path) -> int:
-    """Return about how many rows a file has, without reading it."""
-    try:
-        if is_parquet(path):
-            return int(pq.read_metadata(path).num_rows)
-        size = path.stat().st_size
-    except (OSError, pa.ArrowException):
-        return 0  # the reader says what is wrong with it
-    return size * (_GZIP if path.suffix.lower() == ".gz" else 1) // _BYTES_A_LINE
-
-
-def _written(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}. Check its permissions."
-        raise InputError(msg) from error

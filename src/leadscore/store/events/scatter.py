@@ -13,16 +13,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from leadscore.buckets import event_keys, hash_texts, with_copies
+from leadscore.buckets import with_copies
 from leadscore.compiled import compiled
+from leadscore.hashes import EVENT_KEYS, event_keys, hash_texts
 from leadscore.interactions import codes_of, instants_of, one_array
 
 __all__ = ["Scattered", "bucket_of"]
@@ -43,7 +43,7 @@ _SPILLED = pa.schema(
         ("merged_from", pa.string()),
     ]
 )
-_EVENTS = [pa.field("event_high", pa.int64()), pa.field("event_low", pa.int64())]
+_EVENTS = [pa.field(name, pa.int64()) for name in EVENT_KEYS]
 
 Ints = npt.NDArray[np.int64]
 
@@ -82,24 +82,16 @@ class Scattered:
         self._files = contextlib.ExitStack()
         self._writers: dict[int, Any] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._files.close()
-
     def add(self, batch: pa.Table) -> None:
         """Take some rows."""
         self._write(self._spilled(with_copies(batch, self._merges)))
 
-    def rows(self, bucket: int) -> pa.Table:
-        """Return all rows of a bucket, and forget them."""
+    def close(self) -> None:
+        """End the files; no more rows can be added, and `rows` can be asked."""
         self._files.close()
+
+    def rows(self, bucket: int) -> pa.Table:
+        """Return all rows of a bucket, and forget them; after `close`."""
         path = self._path(bucket)
         if not path.exists():
             return self._plain(_SPILLED.empty_table())

@@ -9,12 +9,11 @@ written whole, names its key, and ``store.json`` is written last.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -31,19 +30,30 @@ from leadscore.buckets import finish_bucket
 from leadscore.interactions import Interactions
 from leadscore.progress import Tell, silent
 from leadscore.store.events.bucket import (
+    BucketFile,
     bucket_path,
     made_from,
-    read_bucket,
     write_bucket,
+)
+from leadscore.store.events.manifest import (
+    MANIFEST,
+    as_written,
+    is_as_written,
+    read_manifest,
+    write_manifest,
 )
 from leadscore.store.events.scatter import Scattered, bucket_of
 
-__all__ = ["FORMAT", "Recipe", "Stored", "build_store", "noted_in", "open_store"]
+__all__ = [
+    "FORMAT",
+    "Recipe",
+    "Stored",
+    "build_store",
+    "open_store",
+]
 
-FORMAT = 1  # of the bucket files; another number makes every store anew
-_MANIFEST = "store.json"
+FORMAT = 2  # of the bucket files; another number makes every store anew
 _SCATTER = ".scatter-"
-_FACTS = {"key", "files", "n_rows", "facts"}
 
 
 @dataclass(frozen=True)
@@ -86,19 +96,13 @@ def open_store(folder: Path, key: str) -> Stored | None:
 
     A file is taken as it was written if its size and time are; else if its digest is.
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     if manifest is None or manifest["key"] != key:
         return None
     for bucket, file in enumerate(manifest["files"]):
-        if not _is_as_written(bucket_path(folder, bucket), file):
+        if not is_as_written(bucket_path(folder, bucket), file):
             return None
     return _stored(folder, manifest)
-
-
-def noted_in(folder: Path) -> dict[str, Any] | None:
-    """Return the facts of the store that a folder holds, whatever it was made from."""
-    manifest = _manifest(folder)
-    return None if manifest is None else manifest["facts"]
 
 
 def build_store(
@@ -143,7 +147,7 @@ def build_store(
             _make(folder, scatter, recipe, missing, rows, tell)
         finally:
             shutil.rmtree(scatter, ignore_errors=True)
-        manifest = _write_manifest(folder, recipe, facts)
+        manifest = _describe(folder, recipe, facts)
     return _stored(folder, manifest)
 
 
@@ -157,36 +161,55 @@ def _make(
 ) -> None:
     """Scatter the rows of the missing buckets, then finish one bucket a core."""
     n_rows = 0
-    with files.sentences(folder):
-        scattered = Scattered(scatter, recipe.n_buckets, missing, recipe.merges)
-        with scattered:
-            for batch in rows():
+    scattered = Scattered(scatter, recipe.n_buckets, missing, recipe.merges)
+    with _ended(scattered, folder):
+        tell("reading the interactions")
+        for batch in rows():
+            with files.sentences(folder):
                 scattered.add(batch)
-                n_rows += batch.num_rows
-                tell(f"reading the interactions, {n_rows:,} so far")
+            n_rows += batch.num_rows
+            tell("reading the interactions", done=n_rows)
+    with files.sentences(folder):
+        tell("sorting the interactions", done=0, total=len(missing))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             finish = partial(_finish, folder, scattered, recipe)
             for done, _ in enumerate(pool.map(finish, missing), start=1):
                 tell("sorting the interactions", done=done, total=len(missing))
 
 
+@contextlib.contextmanager
+def _ended(scattered: Scattered, folder: Path) -> Iterator[None]:
+    """Write what is left at the end, but after an error nothing counts but that."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            scattered.close()
+        raise
+    with files.sentences(folder):
+        scattered.close()
+
+
 def _finish(folder: Path, scattered: Scattered, recipe: Recipe, bucket: int) -> None:
     table = finish_bucket(scattered.rows(bucket), recipe.machines)
     n_own = pc.sum(table.column("merged_from").is_null()).as_py() or 0
-    made = {**_origin(recipe, bucket), "n_rows": table.num_rows, "n_own": n_own}
+    origin = _origin(recipe.key, bucket, recipe.n_buckets)
+    made = {**origin, "n_rows": table.num_rows, "n_own": n_own}
     write_bucket(bucket_path(folder, bucket), table, made)
 
 
-def _origin(recipe: Recipe, bucket: int) -> dict[str, Any]:
-    return {"key": recipe.key, "bucket": bucket, "n_buckets": recipe.n_buckets}
+def _origin(key: str, bucket: int, n_buckets: int) -> dict[str, Any]:
+    return {"key": key, "bucket": bucket, "n_buckets": n_buckets}
 
 
 def _missing(folder: Path, recipe: Recipe) -> list[int]:
     """Return the buckets that are not there, or not as they were written."""
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     written = {}
     if manifest is not None and manifest["key"] == recipe.key:
-        written = dict(enumerate(manifest["files"]))
+        # Of another number of buckets, none is among those that are asked for.
+        is_same = len(manifest["files"]) == recipe.n_buckets
+        written = dict(enumerate(manifest["files"])) if is_same else {}
     return [
         bucket
         for bucket in range(recipe.n_buckets)
@@ -199,11 +222,9 @@ def _is_finished(
 ) -> bool:
     path = bucket_path(folder, bucket)
     if written is not None:
-        return _is_as_written(path, written)
-    made = made_from(path) or {}
-    return {name: made.get(name) for name in _origin(recipe, bucket)} == _origin(
-        recipe, bucket
-    )
+        return is_as_written(path, written)
+    origin = _origin(recipe.key, bucket, recipe.n_buckets)
+    return origin.items() <= (made_from(path) or {}).items()
 
 
 def _clear(folder: Path, recipe: Recipe, missing: list[int]) -> None:
@@ -211,24 +232,16 @@ def _clear(folder: Path, recipe: Recipe, missing: list[int]) -> None:
     kept = {bucket_path(folder, b) for b in range(recipe.n_buckets)}
     kept -= {bucket_path(folder, b) for b in missing}
     with files.sentences(folder):
-        (folder / _MANIFEST).unlink(missing_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
         for path in folder.glob("bucket-*.parquet"):
             if path not in kept:
                 path.unlink()
         for path in folder.glob(f"{_SCATTER}*"):
             shutil.rmtree(path, ignore_errors=True)
+        files.remove_temporary(folder)
 
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads((folder / _MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_ours = isinstance(found, dict) and set(found) >= _FACTS
-    return found if is_ours else None
-
-
-def _write_manifest(
+def _describe(
     folder: Path, recipe: Recipe, facts: Callable[[int], dict[str, Any]]
 ) -> dict[str, Any]:
     paths = [bucket_path(folder, bucket) for bucket in range(recipe.n_buckets)]
@@ -237,36 +250,21 @@ def _write_manifest(
         "key": recipe.key,
         "n_rows": sum(m["n_rows"] for m in made),
         "facts": facts(sum(m["n_own"] for m in made)),
-        "files": [_as_written(path) for path in paths],
+        "files": [as_written(path) for path in paths],
     }
-    files.write_text(folder / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    write_manifest(folder, manifest)
     return manifest
-
-
-def _as_written(path: Path) -> dict[str, Any]:
-    stat = path.stat()
-    return {"size": stat.st_size, "time_ns": stat.st_mtime_ns, "sha256": _sha256(path)}
-
-
-def _is_as_written(path: Path, written: dict[str, Any]) -> bool:
-    try:
-        stat = path.stat()
-    except OSError:
-        return False
-    if stat.st_size != written["size"]:
-        return False
-    return stat.st_mtime_ns == written["time_ns"] or _sha256(path) == written["sha256"]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stored(folder: Path, manifest: dict[str, Any]) -> Stored:
     n_buckets = len(manifest["files"])
     readers = tuple(
-        partial(read_bucket, bucket_path(folder, bucket)) for bucket in range(n_buckets)
+        BucketFile(
+            bucket_path(folder, bucket),
+            _origin(manifest["key"], bucket, n_buckets),
+            file,
+        )
+        for bucket, file in enumerate(manifest["files"])
     )
     interactions = Interactions(
         n_rows=manifest["n_rows"],
