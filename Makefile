@@ -13,8 +13,8 @@ SIZES ?= 1M 10M
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help init look train score promote rollback ui test test-spark check format \
-  data bench-features bench-real bench-truth bench-stranger bench-log lock clean
+.PHONY: help init look train score promote rollback ui test proofs test-spark check \
+  format data bench-features bench-real bench-truth bench-stranger bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,8 +40,11 @@ rollback: $(VENV)/installed ## put the model into use that was before
 ui: $(VENV)/installed ## MLflow's pages on this machine (PORT=5000)
 	$(BIN)/leadscore ui --port $(PORT) --models "$(MODELS)"
 
-test: $(VENV)/installed ## run the tests
-	$(BIN)/pytest -q
+test: $(VENV)/installed ## run the tests, minutes
+	$(BIN)/pytest -q -m "not slow"
+
+proofs: $(VENV)/installed ## run the slow tests: notebooks, kills, whole trainings
+	$(BIN)/pytest -q -m slow
 
 test-spark: $(VENV)/spark/installed ## fold in Spark's workers (needs Java 17)
 	$(VENV)/spark/bin/pytest -q -n 0 -m spark tests/spark

@@ -682,6 +682,7 @@ def killed(tmp_path_factory) -> dict[str, Path]:
     return {place: folder for place, (folder, _) in running.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_run_that_was_killed_is_taken_up(killed, monkeypatch, place) -> None:
     folder = killed[place]

@@ -170,6 +170,14 @@ def test_rows_come_in_the_order_of_the_snapshots(log: World) -> None:
     assert_as_in_sql(log, asked.reset_index(drop=True))
 
 
+def test_a_log_as_of_then_has_what_was_known_then(log: World) -> None:
+    t = moment(log.as_ofs[2])
+    then = log.tables.interactions.known_before(t)
+    expected_rows = log.log[log.log["known_at"] < t].reset_index(drop=True)
+    pd.testing.assert_frame_equal(then.frame(), expected_rows)
+    assert len(then) == len(expected_rows) < len(log.log)
+
+
 def test_leads_without_any_interaction_have_a_row() -> None:
     world = world_of(
         leads_of([{"lead_id": "L1", "created_at": 0}]),

@@ -636,6 +636,7 @@ def test_a_bank_s_log_of_everything_is_understood(
     assert set(drafted.agreement.attributes) == {"montant_demande"}
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_a_grocer_s_campaigns_are_understood(datasets: Path, tmp_path: Path) -> None:
     write_campaigns(datasets / "completejourney", tmp_path)

@@ -25,6 +25,7 @@ def test_outputs_are_not_in_version_control(path: Path) -> None:
     assert not [cell for cell in cells if cell.outputs or cell.execution_count]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sentences"),
     [

@@ -183,6 +183,7 @@ module.promote(Path(sys.argv[1]), None, now=pd.Timestamp("2026-03-04T05:06:00Z")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [
@@ -338,6 +339,7 @@ def half_done(own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Pat
     return own
 
 
+@pytest.mark.slow
 def test_a_training_finishes_what_a_kill_left(
     half_done: Path, bundle: Bundle, sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

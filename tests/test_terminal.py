@@ -157,6 +157,7 @@ def test_steps_that_were_not_begun_clear_nothing(capsys: Capture) -> None:
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_ui_prints_links_and_leaves_nothing_running(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

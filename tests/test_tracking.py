@@ -213,6 +213,7 @@ def test_a_store_in_other_hands_is_said(
     assert "is held by another run" in recorded.why_not
 
 
+@pytest.mark.slow
 def test_a_store_of_another_mlflow_version_says_what_to_do(
     bundle: Bundle, own: Path
 ) -> None:
@@ -260,6 +261,7 @@ def test_what_a_store_refuses_becomes_a_sentence(
         raise sqlalchemy.exc.OperationalError(asked, {}, said)
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_on_a_fresh_store_are_both_logged(tmp_path: Path) -> None:
     """Two processes, two folders of models, one store that neither has seen."""
     uri = f"sqlite:///{tmp_path}/team/mlflow.db"

@@ -37,9 +37,7 @@ def cut(tables: Tables, instant: pd.Timestamp, agreement: Agreement) -> Tables:
     return dataclasses.replace(
         tables,
         leads=known_before(tables.leads, instant).reset_index(drop=True),
-        interactions=log_of(
-            known_before(tables.interactions.frame(), instant), agreement
-        ),
+        interactions=tables.interactions.known_before(instant),
         outcomes=known_before(tables.outcomes, instant).reset_index(drop=True),
     )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,14 @@ class Interactions:
         ]
         return pd.concat(parts).groupby(level=0).sum()
 
+    def known_before(self, instant: pd.Timestamp) -> Interactions:
+        """Return those known strictly before an instant: the log as of then."""
+        n_rows = sum(
+            int((part["known_at"] < instant).sum()) for part in self.frames("known_at")
+        )
+        readers = tuple(partial(_read_before, r, instant) for r in self.readers)
+        return Interactions(n_rows, readers, self.bucket_of)
+
     def frame(self) -> pd.DataFrame:
         """Return all of them, by lead and time; for tables that fit into memory."""
         parts = list(self.frames())
@@ -119,6 +128,17 @@ class Interactions:
         if len(parts) == 1:
             return together
         return together.sort_values("lead_id", kind="stable", ignore_index=True)
+
+
+def _read_before(
+    reader: Callable[[tuple[str, ...]], pa.Table],
+    instant: pd.Timestamp,
+    columns: tuple[str, ...],
+) -> pa.Table:
+    needed = dict.fromkeys((*columns, "occurred_at", "known_at"))
+    table = reader(tuple(name for name in BUCKET.names if name in needed))
+    is_known = (_series(table, "known_at") < instant).to_numpy()
+    return table.filter(pa.array(is_known)).select(list(columns))
 
 
 def instants_of(table: pa.Table, name: str, instead: Ints | None) -> Ints:
