@@ -83,6 +83,8 @@ def test_settings_are_frozen() -> None:
             "[[features.decays]]\nname = 'x'\nweights = { call = 1 }\n",
             "kinds on the deny-list .* weigh nothing in a decay.*: call",
         ),
+        ("[engagement.weights]\na = inf\n", "is inf. .* should be a finite number"),
+        ("[engagement.weights]\na = nan\n", "is nan. .* should be a finite number"),
         ("[features]\nwindows_days = [7, 0]\n", "is 0. Input should be greater than 0"),
         ("[features]\nwindows_days = [7, 7]\n", "names a window twice: 7"),
         (

@@ -49,6 +49,12 @@ class Row:
     duration: float | None = None
     event: str | None = None
     origin: str | None = None
+    told: int | None = None  # of a copy: when the original was known
+
+    @property
+    def since(self) -> tuple[int, int]:
+        """When it was known, and for a copy when the original was."""
+        return self.known, self.known if self.told is None else self.told
 
     @property
     def key(self) -> tuple:
@@ -60,7 +66,7 @@ class Row:
 def table_of(rows: list[Row], *, words: bool = False) -> pa.Table:
     """Return rows as a stream gives them; ``words``: as dictionaries."""
     columns = (
-        list(zip(*(dataclasses.astuple(r) for r in rows), strict=True)) or [()] * 9
+        list(zip(*(dataclasses.astuple(r) for r in rows), strict=True)) or [()] * 10
     )
     names = ("lead_id", "kind", "channel", "content", "event_id", "merged_from")
     texts = dict(zip(names, (columns[i] for i in (0, 3, 4, 5, 7, 8)), strict=True))
@@ -103,14 +109,14 @@ def counted_once(rows: list[Row]) -> list[tuple]:
     for row in kept:
         if row.event is not None:
             versions.setdefault((row.lead, row.event), []).append(row)
-    first = {k: min(v, key=lambda r: (r.known, r.key)) for k, v in versions.items()}
+    first = {k: min(v, key=lambda r: (r.since, r.key)) for k, v in versions.items()}
     kept = [r for r in kept if first.get((r.lead, r.event), r) is r]
     alike: dict[tuple, list[Row]] = {}
-    for row in kept:
+    for row in [r for r in kept if r.event is None]:
         facts = (row.lead, row.occurred, row.kind, row.channel, row.content)
         alike.setdefault((*facts, row.duration), []).append(row)
-    tellers = {k: min(v, key=lambda r: (r.known, r.key)) for k, v in alike.items()}
-    kept = [
+    tellers = {k: min(v, key=lambda r: (r.since, r.key)) for k, v in alike.items()}
+    kept = [r for r in kept if r.event is not None] + [
         row
         for key, group in alike.items()
         for row in group
@@ -290,7 +296,8 @@ def moved_by_hand(some: list[Row], merges: dict[str, tuple[str, int]]) -> list[R
         while lead in merges:
             lead, merged = merges[lead]
             at = max(at, T + merged)
-            every.append(dataclasses.replace(row, lead=lead, known=at, origin=row.lead))
+            copy = dataclasses.replace(row, lead=lead, known=at, origin=row.lead)
+            every.append(dataclasses.replace(copy, told=row.known))
     return every
 
 
@@ -313,6 +320,27 @@ def folded(log_rows: pa.Table, as_ofs, machines=NOBODY) -> pd.DataFrame:
 
 
 AS_OFS = (0, 1, 3, 5, WITHIN + 1, 4 * WITHIN)
+
+
+def test_a_survivor_has_the_version_that_was_known_first() -> None:
+    """Both versions are the survivor's from the merge on; the first one counts."""
+    some = [
+        Row("a", T, T, "zzz", event="e1"),
+        Row("a", T, T + 2, "aaa", event="e1"),
+    ]
+    merges = merges_of(leads_with({"a": ("d", 9)}))
+    bucket = finish_bucket(with_copies(as_read(some), merges), NOBODY)
+    assert bucket.column("kind").to_pylist() == ["zzz", "zzz"]
+
+
+def test_events_whose_ids_differ_are_never_one() -> None:
+    some = [
+        Row("a", T, T, "page_view", event="e1"),
+        Row("d", T, T, "page_view", event="e2"),
+    ]
+    merges = merges_of(leads_with({"a": ("d", 9)}))
+    bucket = finish_bucket(with_copies(as_read(some), merges), NOBODY)
+    assert bucket.column("lead_id").to_pylist() == ["a", "d", "d"]
 
 
 @given(rows(LEADS, (None,)), drawn_merges())

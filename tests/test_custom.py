@@ -49,7 +49,7 @@ from tests.test_features import mutant, with_other_future, without_future
 
 COLUMNS = ("occurred_at", "kind", "channel", "content", "duration_s")
 slow = settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,  # the kernel compiles once
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -242,6 +242,7 @@ def test_nothing_is_known_before_it_happens():
 
 
 AN_HOUR = 3_600_000_000
+LONG_AGO = us("1990-01-01T01:00Z")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ AN_HOUR = 3_600_000_000
         (pa.int64(), 1),
     ],
 )
-@pytest.mark.parametrize("at", [AT, -AN_HOUR])
+@pytest.mark.parametrize("at", [AT, LONG_AGO])
 def test_instants_of_any_unit_and_zone_are_the_same_instants(kind, per_us, at):
     def column(*values):
         given = [None if v is None else int(v / per_us) for v in values]
@@ -276,7 +277,7 @@ def test_instants_of_any_unit_and_zone_are_the_same_instants(kind, per_us, at):
     assert out.column("days_since_last").to_pylist()[0] == 1 / 24
 
 
-@pytest.mark.parametrize("at", [AT, -DAY])
+@pytest.mark.parametrize("at", [AT, LONG_AGO])
 def test_what_happens_nanoseconds_after_as_of_is_not_seen(at):
     kind = pa.timestamp("ns", "UTC")
     rows = pa.table(
@@ -336,6 +337,22 @@ GOOD = {
         ({"occurred_at": pa.array([None, "2025", None])}, "occurred_at is string"),
         ({"duration_s": pa.array([None, -1.0, None])}, "below zero"),
         ({"duration_s": pa.array([None, np.inf, None])}, "above a year"),
+        ({"duration_s": pa.array([None, "1", None])}, "duration_s is string: it has"),
+        ({"duration_s": pa.array([None, True, None])}, "duration_s is bool: it has"),
+        ({"kind": pa.array([None, {"a": 1}, None])}, "kind is struct<a: int64>: it h"),
+        ({"content": pa.array([None, 1.5, None])}, "content is double: it has to be"),
+        (
+            {"lead_id": pa.array([b"A", b"A\xff", b"B"])},
+            "lead_id is binary and cannot be read as text: ",
+        ),
+        (
+            {"occurred_at": pa.array([None, 2**60, None], pa.timestamp("s", "UTC"))},
+            r"occurred_at is timestamp\[s, tz=UTC\] and cannot be read as an instant: ",
+        ),
+        (
+            {"occurred_at": pa.array([None, us("1990-01-01T00:00Z") - 1, None])},
+            "1 rows to fold have an occurred_at before 1990",
+        ),
     ],
 )
 @pytest.mark.parametrize("size", [1, 3])
@@ -345,6 +362,63 @@ def test_what_would_be_folded_wrong_is_refused(changed, message, size):
     assert folded(pa.table(GOOD).to_batches(max_chunksize=size)).num_rows == 2
     with pytest.raises(DataError, match=message):
         folded(batches, gathered_rows=1)
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    names = [*GOOD, "kind"]
+    batch = pa.RecordBatch.from_arrays([*GOOD.values(), GOOD["kind"]], names)
+    with pytest.raises(DataError, match="have two columns kind"):
+        folded([batch])
+
+
+TYPES = {
+    "lead_id": [pa.string(), pa.large_string(), pa.string_view(), pa.binary()],
+    "as_of": [INSTANT, pa.timestamp("ms", "Europe/Paris"), pa.int64()],
+    "occurred_at": [INSTANT, pa.timestamp("ns", "UTC"), pa.int64()],
+    "known_at": [None, pa.null(), INSTANT, pa.timestamp("s", "UTC")],
+    "kind": [pa.string(), pa.dictionary(pa.int8(), pa.string())],
+    "channel": [None, pa.null(), pa.string(), pa.dictionary(pa.int8(), pa.string())],
+    "content": [None, pa.null(), pa.large_string(), pa.int32()],
+    "duration_s": [None, pa.null(), pa.int16(), pa.float32(), pa.decimal128(21, 2)],
+    "event_id": [None, pa.null(), pa.string(), pa.int64()],
+}
+
+
+def typed_batch(draw, row):
+    """Return one row as a batch, each column of any type that can hold it, or none."""
+    made = {}
+    for name, value in row.items():
+        fit = [t for t in TYPES[name] if value is None or t not in (None, pa.null())]
+        kind = draw(st.sampled_from(fit))
+        if kind is not None:
+            own = INSTANT if INSTANT in TYPES[name] else None
+            made[name] = pa.nulls(1, kind)
+            if value is not None:
+                made[name] = pa.array([value], own).cast(kind)
+    return pa.RecordBatch.from_pydict(made)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from([1, 3, 1000]))
+def test_each_batch_may_have_types_of_its_own(data, gathered_rows):
+    nothing = dict.fromkeys(TYPES)
+    rows = []
+    for lead in "ABC":
+        rows.append(nothing | {"lead_id": lead, "as_of": AT})
+        for n in range(3):
+            seen = {"lead_id": lead, "occurred_at": AT - (n + 1) * DAY}
+            rows.append(nothing | seen | {"kind": "page_view"})
+        rows[-1] |= {"known_at": AT - DAY, "channel": "web", "duration_s": 3}
+        rows[-2] |= {"content": "12", "event_id": "7"}
+    batches = [typed_batch(data.draw, row) for row in rows]
+    plain = pa.Table.from_pylist(rows)
+    for name in ("as_of", "occurred_at", "known_at"):
+        place = plain.column_names.index(name)
+        plain = plain.set_column(place, name, plain.column(name).cast(INSTANT))
+    out = folded(batches, gathered_rows=gathered_rows)
+    assert out.equals(folded(plain.to_batches(), gathered_rows=gathered_rows))
+    assert out.column("n_ever").to_pylist() == [3.0] * 3
+    assert out.column("dwell_s_ever").to_pylist() == [3.0] * 3
 
 
 def test_a_duration_that_is_no_number_is_as_none():

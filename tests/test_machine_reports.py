@@ -51,7 +51,7 @@ RULES = '[machines]\nkinds = ["email_open", "email_click"]\nwithin_s = 30\n'
 KINDS = ("email_click", "email_open")
 NO_POINTS = "[points]\nrules = []\n[features]\n"
 PLAIN = AGREEMENT.replace("2025-06-01T00:00:00Z", f"{END + pd.Timedelta(days=9)}")
-PLAIN += "[training]\npromise_days = 180\n"
+PLAIN += "[training]\npromise_days = 180\norigins = 1\n"
 PLAIN += "[labels.MQL]\nprecision = 0.4\n[labels.SQL]\nprecision = 0.5\n"
 
 
@@ -320,8 +320,6 @@ def test_a_clock_that_is_too_coarse_is_warned_of(
     assert said.startswith(
         f"the clock of email_open is to the {unit}, and [machines] looks at 30 seconds:"
     )
-    advice = check(tmp_path / "data").advice
-    assert said in advice
     assert undeclared_machines(tables, parse_agreement(PLAIN)) == []
 
 
@@ -342,11 +340,15 @@ def test_a_clock_that_is_fine_enough_is_not(tmp_path: Path, folder: Path) -> Non
     assert coarse_clocks(tables, parse_agreement(text)) == []
 
 
-def test_training_warns_of_a_coarse_clock(tmp_path: Path) -> None:
-    with_clock(tmp_path / "data", "%Y-%m-%dT%H:%M:00Z")
+def test_check_and_training_warn_of_a_coarse_clock(tmp_path: Path) -> None:
+    tables, text = with_clock(tmp_path / "data", "%Y-%m-%dT%H:%M:00Z")
+    said = coarse_clocks(tables, parse_agreement(text))
+    assert set(said) <= set(check(tmp_path / "data").advice)
+    outcomes = tmp_path / "data" / "outcomes.csv"
+    few = outcomes.read_text().splitlines()[:9]  # too few for a classifier
+    outcomes.write_text("\n".join([*few, ""]))
     made = train(tmp_path / "data", tmp_path / "models")
-    notes = made.bundle.provenance["notes"]
-    assert sum("the clock of email_open is to the minute" in n for n in notes) == 1
+    assert [n for n in made.bundle.provenance["notes"] if "the clock of" in n] == said
 
 
 def test_a_draft_declares_machines_where_it_finds_them(tmp_path: Path) -> None:
@@ -377,6 +379,18 @@ def test_a_draft_only_offers_rules_where_nothing_speaks_for_them(
     assert lines[place + 1] == '# kinds = ["email_click", "email_open"]'
     offered = "\n".join(line.removeprefix("# ") for line in lines[place : place + 4])
     assert parse_agreement(offered).machines.within_s == 30
+
+
+def test_a_draft_takes_nobody_who_asks_for_a_demo_for_a_machine(
+    tmp_path: Path,
+) -> None:
+    given = texts("")
+    asks = "email_click_demo_request"
+    given["interactions"] = given["interactions"].replace("email_click", asks)
+    drafted = init(write_folder(tmp_path / "data", **given), overwrite=True)
+    assert drafted.agreement.hand_raise.kinds == (asks,)
+    lines = drafted.text.splitlines()
+    assert '# kinds = ["email_open"]' in lines
 
 
 def test_a_draft_takes_the_sending_in(tmp_path: Path) -> None:

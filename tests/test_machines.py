@@ -297,6 +297,10 @@ def test_the_rules_of_an_agreement() -> None:
         ("within_s = 3601", "'within_s' .* is 3601. .*less than or equal to 3600"),
         ("within_s = 2.5", "'within_s' .* is 2.5. .*valid integer"),
         ("burst = 1", "'burst' .* is 1. .*greater than or equal to 2"),
+        (
+            "kinds = ['email_open', 'demo_request', 'contact_request']",
+            "name the same kinds: .* one of the two: contact_request, demo_request",
+        ),
         ("seconds = 1", "unknown key 'seconds' .* Allowed: burst, kinds, sent, within"),
     ],
 )

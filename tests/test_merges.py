@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadscore import merges, snapshots
+from leadscore import buckets, merges, snapshots
 from leadscore.agreement import parse_agreement
+from leadscore.features import declare_catalogue
 from leadscore.merges import merges_of, moved, pass_conversions_on, roots_of
 from leadscore.periods import groups_of
 from leadscore.snapshots import (
@@ -24,7 +25,7 @@ from leadscore.snapshots import (
     training_snapshots,
 )
 from leadscore.store import read_tables
-from leadscore.tables import INSTANT, OUTCOMES, Tables
+from leadscore.tables import INSTANT, OUTCOMES, Tables, n_known_from
 from tests import folders
 from tests.histories import (
     AGREEMENT,
@@ -133,6 +134,7 @@ def chain(lead_id: str, above: dict[str, str]) -> list[str]:
     return found
 
 
+@settings(max_examples=50)
 @given(leads=LEADS)
 def test_the_merges_are_those_of_a_replay(leads: pd.DataFrame) -> None:
     closure = merges_of(leads)
@@ -140,12 +142,14 @@ def test_the_merges_are_those_of_a_replay(leads: pd.DataFrame) -> None:
     assert closure["lead_id"].is_monotonic_increasing
 
 
+@settings(max_examples=50)
 @given(leads=LEADS, seed=st.integers(0, 9))
 def test_the_order_of_the_rows_does_not_matter(leads: pd.DataFrame, seed: int) -> None:
     shuffled = leads.sample(frac=1.0, random_state=seed)
     pd.testing.assert_frame_equal(merges_of(shuffled), merges_of(leads))
 
 
+@settings(max_examples=50)
 @given(leads=LEADS, at=st.integers(-3, 4))
 def test_merges_known_before_an_instant_need_no_later_row(
     leads: pd.DataFrame, at: int
@@ -156,6 +160,7 @@ def test_merges_known_before_an_instant_need_no_later_row(
     pd.testing.assert_frame_equal(then, known)
 
 
+@settings(max_examples=50)
 @given(leads=LEADS)
 def test_every_lead_of_a_tree_has_one_root(leads: pd.DataFrame) -> None:
     closure = merges_of(leads)
@@ -179,7 +184,7 @@ FACTS = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(leads=LEADS, facts=FACTS, at=st.integers(-3, 12))
 def test_a_lead_has_the_facts_of_all_leads_merged_into_it_by_then(
     leads: pd.DataFrame, facts: pd.DataFrame, at: int
@@ -376,7 +381,7 @@ def told_at(leads: pd.DataFrame, outcomes: list[tuple], at: int, module) -> list
     return [said.tolist(), known.astype(str).to_numpy().tolist()]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(leads=LEADS, outcomes=OUTCOME_LISTS, at=st.integers(-3, 8))
 def test_what_is_known_later_changes_nothing(
     leads: pd.DataFrame, outcomes: list[tuple], at: int
@@ -388,7 +393,7 @@ def test_what_is_known_later_changes_nothing(
     assert full == told_at(then, past, at, snapshots)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(leads=LEADS, at=st.integers(-3, 4))
 def test_who_objects_is_as_a_replay_says(leads: pd.DataFrame, at: int) -> None:
     asked = pairs_of([(i, T + at) for i in IDS], dict.fromkeys(IDS, BORN))
@@ -653,7 +658,7 @@ FOLDER_ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)  # each reads two folders
+@settings(max_examples=20, deadline=None)  # each reads two folders
 @given(cells=FOLDER_ROWS, order=st.randoms(use_true_random=False))
 def test_rows_that_are_used_hold_merges_that_stand_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple], order
@@ -682,3 +687,25 @@ def test_rows_that_are_used_hold_merges_that_stand_in_any_order(
     latest = leads.groupby("lead_id")["merged_into"].apply(lambda told: told.iloc[-1])
     above = set(merged_leads(tables[0]))
     assert all((i, into) in above for i, into in latest.dropna().items())
+
+
+def test_copies_are_no_people_and_no_rows_of_a_file() -> None:
+    """What merged leads did counts for survivors, and as rows of the log only once."""
+    leads = [{"lead_id": f"m{n}", "created_at": 0} for n in range(12)]
+    survivors = [{"lead_id": f"s{n}", "created_at": 0} for n in range(12)]
+    merged = [
+        {**row, "known_at": 5, "merged_into": f"s{n}"} for n, row in enumerate(leads)
+    ]
+    table = leads_of([*leads, *survivors, *merged])
+    facts = interactions_of(
+        (f"m{n}", 1, 1, "secret", "fax", None, None) for n in range(12)
+    )
+    rows = buckets.with_copies(buckets.rows_of(facts), merges_of(table))
+    log = buckets.in_memory(rows, AGREEMENT.machines)
+    assert len(log) == 24
+    assert log.by_kind().loc["secret"].tolist() == [12, 12]
+    assert n_known_from([], log, moment(2)) == 0
+    # Twelve people are too few for a word of the catalogue; twenty-four were enough.
+    catalogue = declare_catalogue(AGREEMENT, table, log)
+    assert "secret" not in catalogue.kinds
+    assert "fax" not in catalogue.channels

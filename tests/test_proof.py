@@ -19,9 +19,11 @@ from leadscore.features import build as build_module
 from leadscore.features import fold, kernel
 from leadscore.snapshots import attributes_at, cohort_status
 from leadscore.summary.proving import proof_lines
-from leadscore.tables import Tables
+from leadscore.tables import FileCounts, Tables
+from leadscore.workflows import check as check_module
 from leadscore.workflows import proof as proof_module
 from leadscore.workflows import rows as rows_module
+from leadscore.workflows import sampled
 from leadscore.workflows.check import check
 from leadscore.workflows.proof import prove
 from leadscore.workflows.proven import Proof
@@ -65,9 +67,23 @@ def world() -> World:
     return dataclasses.replace(made, tables=tables)
 
 
-def proof_of(tables: Tables, agreement=AGREEMENT, *, seed=1, n_leads=20) -> Proof:
+BRIEF: dict[str, int] = {"n_leads": 20, "n_instants": 1, "n_alone": 1}
+
+
+def proof_of(tables: Tables, agreement=AGREEMENT, *, seed=1, **sizes: int) -> Proof:
+    """Return a brief proof: a leak that some future shows, any future shows."""
     asked = snapshots_of([])
-    return prove(tables, asked, CATALOGUE, agreement, seed=seed, n_leads=n_leads)
+    return prove(tables, asked, CATALOGUE, agreement, seed=seed, **(BRIEF | sizes))
+
+
+@pytest.fixture
+def brief(monkeypatch) -> None:
+    """Let a check prove briefly, too."""
+    monkeypatch.setattr(
+        check_module,
+        "prove",
+        lambda *given, seed: prove(*given, seed=seed, **BRIEF),
+    )
 
 
 def leaking(proof: Proof) -> dict[str, set[str]]:
@@ -77,11 +93,12 @@ def leaking(proof: Proof) -> dict[str, set[str]]:
 # ------------------------------------------------------------------------ as it is
 
 
-@pytest.mark.parametrize("agreement", [AGREEMENT, JUDGING], ids=["plain", "machines"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("agreement", "seed"), [(AGREEMENT, 1), (JUDGING, 2)], ids=["plain", "machines"]
+)
 def test_every_column_is_proven_and_sees_what_was_known(world, agreement, seed) -> None:
     made = seeded_tables(world, agreement)
-    proof = proof_of(made, agreement, seed=seed, n_leads=60)
+    proof = proof_of(made, agreement, seed=seed, n_leads=60, n_instants=6)
     assert leaking(proof) == {}
     assert proof.blind == ()
     assert proof.holds
@@ -110,9 +127,15 @@ def test_the_columns_are_those_that_rows_have(world) -> None:
 
 
 def test_the_same_seed_proves_the_same(world) -> None:
-    one, same, other = (proof_of(world.tables, seed=s) for s in (3, 3, 4))
+    one, same = (proof_of(world.tables, seed=3, n_leads=5) for _ in range(2))
     assert one == same
-    assert one.seed != other.seed
+    drawn = [
+        proof_module.draw_sample(
+            world.tables, snapshots_of([]), np.random.default_rng(seed), n_leads=5
+        )
+        for seed in (3, 4)
+    ]
+    assert drawn[0].as_of.tolist() != drawn[1].as_of.tolist()
 
 
 def test_merged_leads_are_looked_at_together(world) -> None:
@@ -150,8 +173,100 @@ def test_one_row_a_lead_is_proven_only_as_assumed() -> None:
     assumed = {c.name for c in proof.of("ASSUMED")}
     assert {"industry", "employees", "has_job_title", "persona_fit"} <= assumed
     assert "n_page_view_7d" not in assumed
-    said = " ".join(proof_lines(proof, (), with_columns=False))
-    assert "leads have one row each: PROVEN only if" in said.replace("  ", " ")
+    said = " ".join(" ".join(proof_lines(proof, (), with_columns=False)).split())
+    assert (
+        "PROVEN only if what leads say was known since they were created: 0 %" in said
+    )
+
+
+def with_history(n: int, *, n_leads: int = 30, late: int = 0, **later: Any) -> Tables:
+    """Return leads of which some have a second row, and some came late."""
+    rows = [
+        {"lead_id": f"L{i}", "created_at": T, "known_at": T, "industry": "food"}
+        for i in range(n_leads - late)
+    ]
+    rows += [{**rows[i], "known_at": T + 9 * DAY, **later} for i in range(n)]
+    rows += [
+        {"lead_id": f"M{i}", "created_at": T, "known_at": T + 9 * DAY}
+        for i in range(late)
+    ]
+    visits = interactions_of([("L0", T, T, "page_view", "web", "a", 1.0)])
+    return world_of(leads_of(rows), visits, outcomes_of([]), [T]).tables
+
+
+@pytest.mark.parametrize(
+    ("tables", "share"),
+    [
+        (with_history(1, industry="tech"), "3 %"),
+        (with_history(1, n_leads=150, industry="tech"), "under 1 %"),
+        (with_history(9, merged_into="L20"), "0 %"),
+    ],
+    ids=["one", "one of many", "merges"],
+)
+def test_a_few_leads_with_history_do_not_prove_the_others(tables, share) -> None:
+    proof = proof_of(tables, n_leads=10)
+    assert "industry" in {c.name for c in proof.of("ASSUMED")}
+    said = " ".join(" ".join(proof_lines(proof, (), with_columns=False)).split())
+    assert f"created: {share} of leads have rows that differ, or one that came" in said
+    assert "history counts as kept from 5 % on" in said
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [with_history(2, industry="tech"), with_history(0, late=2)],
+    ids=["told again", "told late"],
+)
+def test_where_history_is_kept_one_row_is_a_lead_that_never_changed(tables) -> None:
+    proof = proof_of(tables, n_leads=10)
+    assert not proof.of("ASSUMED")
+    assert proof.history == pytest.approx(2 / 30)
+
+
+def test_history_needs_known_at_in_every_row() -> None:
+    counts = FileCounts("leads.csv", 32, "", n_assumed=1)
+    tables = dataclasses.replace(with_history(2, industry="tech"), counts=(counts,))
+    assert proof_of(tables, n_leads=10).of("ASSUMED")
+
+
+def in_one_tree(n_leads: int) -> Tables:
+    leads = [
+        {"lead_id": f"L{i}", "created_at": T, "known_at": T + k * DAY, "industry": "a"}
+        | ({"merged_into": "L0"} if k and i else {})
+        for i in range(n_leads)
+        for k in (0, 1)
+    ]
+    visits = interactions_of(
+        (f"L{i}", T + i, T + i, "page_view", "web", "a", 1.0) for i in range(n_leads)
+    )
+    return world_of(leads_of(leads), visits, outcomes_of([]), [T]).tables
+
+
+def test_leads_that_are_all_merged_are_looked_at_together(monkeypatch) -> None:
+    tables = in_one_tree(60)
+    proof = proof_of(tables, n_leads=2)
+    assert leaking(proof) == {}
+    assert proof.holds
+    assert proof.n_leads == 60
+    monkeypatch.setattr(sampled, "LARGEST_TREE", 59)
+    nothing = proof_of(tables)
+    assert not nothing.holds
+    assert nothing.columns == ()
+    said = " ".join(" ".join(proof_lines(nothing, (), with_columns=True)).split())
+    assert "nothing is PROVEN, as every lead is merged with thousands" in said
+
+
+def test_leads_in_small_trees_are_preferred_to_snapshots_in_large_ones() -> None:
+    tables = in_one_tree(60)
+    alone = tables.leads.iloc[:1].assign(lead_id="alone", merged_into=None)
+    leads = pd.concat([tables.leads, alone.astype(tables.leads.dtypes)])
+    tables = dataclasses.replace(tables, leads=leads.reset_index(drop=True))
+    sample = proof_module.draw_sample(
+        tables,
+        snapshots_of([("L1", T + DAY)]),
+        np.random.default_rng(1),
+        n_leads=5,
+    )
+    assert sample.lead_ids.tolist() == ["alone"]
 
 
 # ----------------------------------------------------------------------- mutations
@@ -177,7 +292,7 @@ def test_attributes_known_at_as_of_are_named(world, monkeypatch) -> None:
 )
 def test_interactions_known_too_late_are_named(world, monkeypatch, change) -> None:
     monkeypatch.setattr(fold, "fold", mutant(kernel, UNCOMPILED, change).fold)
-    proof = proof_of(world.tables, n_leads=3)
+    proof = proof_of(world.tables, n_leads=6, n_instants=3)
     found = leaking(proof)
     assert {"n_7d", "n_ever", "days_since_last", "engagement"} <= set(found)
     assert {"removed", "injected"} <= found["n_ever"]
@@ -199,14 +314,13 @@ def test_rows_that_see_too_little_are_said_to_be_blind(world, monkeypatch) -> No
     assert "BLIND an interaction known a microsecond before as_of does not" in said
 
 
-def with_column(name: str, peek: Any) -> Any:
-    """Return `build_rows` with one more column, made by whatever ``peek`` looks at."""
+def with_columns(*peeks: Any) -> Any:
+    """Return `build_rows` with more columns, each by what makes it."""
 
     def build(tables: Tables, asked: pd.DataFrame, *others: Any) -> Rows:
         rows = build_rows(tables, asked, *others)
-        return dataclasses.replace(
-            rows, features=rows.features.assign(**{name: peek(tables, asked)})
-        )
+        more = {peek.__name__: peek(tables, asked) for peek in peeks}
+        return dataclasses.replace(rows, features=rows.features.assign(**more))
 
     return build
 
@@ -224,32 +338,30 @@ def nothing_at_all(tables: Tables, asked: pd.DataFrame) -> float:
     return 0.0
 
 
-def test_a_column_of_the_whole_history_is_named(world, monkeypatch) -> None:
-    peeking = with_column("n_in_all", n_in_all)
-    monkeypatch.setattr(proof_module, "build_rows", peeking)
-    proof = proof_of(world.tables)
-    assert set(leaking(proof)) == {"n_in_all"}
-    assert {"removed", "injected"} <= leaking(proof)["n_in_all"]
-    said = " ".join(" ".join(proof_lines(proof, (), with_columns=False)).split())
+@pytest.fixture(scope="module")
+def peeking(world) -> Proof:
+    """Return the proof of rows with three columns of more or less virtue."""
+    more = with_columns(n_in_all, n_asked, nothing_at_all)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof_module, "build_rows", more)
+        return proof_of(world.tables)
+
+
+def test_a_column_of_the_whole_history_is_named(peeking) -> None:
+    assert set(leaking(peeking)) == {"n_in_all", "n_asked"}
+    assert {"removed", "injected"} <= leaking(peeking)["n_in_all"]
+    said = " ".join(" ".join(proof_lines(peeking, (), with_columns=False)).split())
     assert "LEAKS n_in_all: without what is known at as_of or later it differs" in said
     assert "for example L" in said
 
 
-def test_a_column_that_depends_on_the_others_asked_for_is_named(
-    world, monkeypatch
-) -> None:
-    monkeypatch.setattr(proof_module, "build_rows", with_column("n_asked", n_asked))
-    assert "company" in leaking(proof_of(world.tables))["n_asked"]
+def test_a_column_that_depends_on_the_others_asked_for_is_named(peeking) -> None:
+    assert "company" in leaking(peeking)["n_asked"]
 
 
-def test_a_column_that_is_always_the_same_is_not_called_proven(
-    world, monkeypatch
-) -> None:
-    made = with_column("always", nothing_at_all)
-    monkeypatch.setattr(proof_module, "build_rows", made)
-    proof = proof_of(world.tables)
-    assert "always" in {c.name for c in proof.of("UNMOVED")}
-    assert proof.holds
+def test_a_column_that_is_always_the_same_is_not_called_proven(peeking) -> None:
+    assert "nothing_at_all" in {c.name for c in peeking.of("UNMOVED")}
+    assert dataclasses.replace(peeking, columns=peeking.of("UNMOVED")).holds
 
 
 @pytest.mark.parametrize(
@@ -299,6 +411,7 @@ def test_the_sample_is_proven_in_one_sentence(sample: Path) -> None:
     assert facts["facts_without_known_at"][0]["n_rows"] == 45473
 
 
+@pytest.mark.usefixtures("brief")
 def test_what_says_no_known_at_is_told_by_file(tmp_path: Path) -> None:
     late = ",".join(["lead_id", "stage", "occurred_at", "known_at"])
     outcomes = f"{late}\nL1,opportunity,2025-01-20T09:00:00Z,\n"
@@ -310,18 +423,19 @@ def test_what_says_no_known_at_is_told_by_file(tmp_path: Path) -> None:
     assert "interactions.csv 100 % (no such column), outcomes.csv 50 % (1 rows)" in page
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_leak_ends_a_check_with_65(tmp_path: Path, monkeypatch, capsys) -> None:
     data = write_folder(tmp_path / "data", **many_leads(60, 30))
     assert main(["check", str(data), "--columns"]) == 10
     assert "  ASSUMED  country" in capsys.readouterr().out
-    peeking = with_column("n_in_all", n_in_all)
-    monkeypatch.setattr(proof_module, "build_rows", peeking)
+    monkeypatch.setattr(proof_module, "build_rows", with_columns(n_in_all))
     assert main(["check", str(data)]) == 65
     said = capsys.readouterr().out
     assert "LEAKS n_in_all" in said
     assert "next: repair" in said
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_folder_with_leads_alone_is_checked(tmp_path: Path) -> None:
     data = write_folder(tmp_path, leads=LEADS)
     (data / "interactions.csv").unlink()

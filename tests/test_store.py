@@ -98,6 +98,19 @@ def test_the_notes_tell_counts_and_assumptions(folder):
     )
 
 
+def test_rows_that_do_not_say_when_they_were_known_are_counted(folder):
+    leads = LEADS_CSV.replace(
+        "L2,2025-01-02T10:00Z,2025-01-02T10:00Z", "L2,2025-01-02,"
+    )
+    write(folder, leads=leads)
+    counts = read(folder, GENEROUS + INDUSTRY.replace("true", "false")).counts
+    assert [(c.file, c.n_assumed, c.has_known_at) for c in counts] == [
+        ("leads.csv", 1, True),
+        ("interactions.csv", 2, False),
+        ("outcomes.csv", 1, False),
+    ]
+
+
 def test_the_digests_are_those_of_the_files(folder):
     digests = read(folder).digests
     assert sorted(digests) == ["interactions.csv", "leads.csv", "outcomes.csv"]
@@ -378,6 +391,16 @@ def test_a_changing_attribute_without_history_is_refused_with_three_ways_out(
     assert message.startswith("leads.csv: industry may change (changes = true)")
     for way in ("changes = false", "with its known_at", r"remove it from [attributes]"):
         assert way in message
+
+
+def test_one_lead_with_a_history_does_not_speak_for_all(folder):
+    told = LEADS_CSV.replace("L2", "L3")
+    others = [f"M{i},2025-01-02T10:00Z,2025-01-02T10:00Z,retail" for i in range(30)]
+    write(folder, leads="\n".join([*told.splitlines(), *others, ""]))
+    message = refusal(folder)
+    assert "a history of only 3.1 % of its leads (at least 5 % are needed)" in message
+    write(folder, leads="\n".join([*told.splitlines(), *others[:17], ""]))
+    assert len(read(folder).leads) == 20
 
 
 def test_a_stable_attribute_needs_no_history(folder):

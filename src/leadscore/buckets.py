@@ -36,7 +36,6 @@ __all__ = [
     "finish_bucket",
     "in_memory",
     "rows_of",
-    "sorted_places",
     "with_copies",
 ]
 
@@ -98,7 +97,9 @@ def with_copies(rows: pa.Table, merges: pd.DataFrame) -> pa.Table:
     theirs = rows.filter(pc.is_in(lead_ids, value_set=merged))
     if theirs.num_rows == 0:
         return rows
-    copies = rows_of(moved(_frame(theirs), merges))
+    # Which version of an interaction was known first is asked of the originals.
+    told = _frame(theirs)
+    copies = rows_of(moved(told.assign(told_at=told["known_at"]), merges))
     return pa.concat_tables([_plain(rows), _plain(copies)], promote_options="default")
 
 
@@ -132,8 +133,9 @@ def finish_bucket(rows: pa.Table, machines: Machines) -> pa.Table:
     ----------
     rows : Table
         ``lead_id, occurred_at, kind``, and, where there are any, ``known_at, event_id,
-        channel, content, duration_s, merged_from``; in any order. Words may be
-        dictionaries; an ``event_id`` may have become `event_keys` before.
+        channel, content, duration_s, merged_from, told_at`` (of a copy: when the
+        original was known); in any order. Words may be dictionaries; an ``event_id``
+        may have become `event_keys` before.
     machines : Machines
 
     Returns
@@ -155,6 +157,7 @@ def finish_bucket(rows: pa.Table, machines: Machines) -> pa.Table:
     }
     if words["merged_from"].words:
         columns["merged_from"] = words["merged_from"].codes
+        columns["told_at"] = instants_of(rows, "told_at", columns["known_at"])
     columns |= event_keys(rows)
     keys = np.stack(list(columns.values()))
     order = sorted_places(keys, len(words["lead_id"].words))
@@ -257,10 +260,13 @@ def _each_once(keys: Ints, order: Ints, names: list[str]) -> Ints:
         kept = _without(kept, versions[versions != first])
     if "merged_from" in names:
         # An export may hold what a merged lead did under both leads. Who told it first
-        # counts, with all that is alike; rows of one lead are not compared.
+        # counts, with all that is alike; rows of one lead are not compared, nor are
+        # rows that have ids: those were, above.
         origin = keys[names.index("merged_from")]
         survivors = np.unique(keys[0, origin >= 0])
         asked = kept[np.isin(keys[0, kept], survivors)]
+        if EVENT_KEYS[0] in names:
+            asked = asked[keys[names.index(EVENT_KEYS[0]), asked] == 0]
         versions, first = _versions(keys, asked, _TOLD, names)
         kept = _without(kept, versions[origin[versions] != origin[first]])
     return kept
@@ -274,8 +280,10 @@ def _versions(
     The first is that of the same rows that was known first.
     """
     same_keys = keys[[names.index(name) for name in same]]
-    known = keys[names.index("known_at"), places]
-    ranked = places[np.lexsort((known, *same_keys[:, places]))]
+    known = [
+        keys[names.index(n), places] for n in ("told_at", "known_at") if n in names
+    ]
+    ranked = places[np.lexsort((*known, *same_keys[:, places]))]
     told = same_keys[:, ranked]
     is_first = np.ones(len(ranked), dtype=np.bool_)
     is_first[1:] = (told[:, 1:] != told[:, :-1]).any(axis=0)

@@ -41,7 +41,6 @@ __all__ = [
     "TRUSTED_TYPES",
     "Bundle",
     "check_models",
-    "code_digest",
     "current_model",
     "load_bundle",
     "name_current",
@@ -216,15 +215,6 @@ def name_current(models: Path, model_id: str) -> None:
         files.write_text(models / "current", f"{model_id}\n")
     else:
         (models / "current").unlink(missing_ok=True)
-
-
-def code_digest() -> str:
-    """Return a digest of this package's source: other code may be another model."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:

@@ -81,27 +81,32 @@ class Interactions:
     def __len__(self) -> int:
         return self.n_rows
 
-    def frames(self, *columns: str) -> Iterator[pd.DataFrame]:
+    def frames(self, *columns: str, copies: bool = True) -> Iterator[pd.DataFrame]:
         """Yield some columns, bucket by bucket; ``known_at`` is never null.
 
-        Words are plain ``str``. No lead is in two buckets.
+        Words are plain ``str``. No lead is in two buckets. Without ``copies`` of what
+        merged leads did, each interaction is there once: to be counted.
         """
         asked = columns or tuple(BUCKET.names)
-        read = set(asked)
+        read = set(asked) if copies else {*asked, "merged_from"}
         for name in asked:
             read.update(_STANDS_FOR.get(name, ()))
         for reader in self.readers:
             table = reader(tuple(name for name in BUCKET.names if name in read))
+            if not copies:
+                table = _originals(table)
             yield pd.DataFrame({name: _series(table, name) for name in asked})
 
-    def by_machines(self) -> Iterator[pd.DataFrame]:
+    def by_machines(self, *, copies: bool = True) -> Iterator[pd.DataFrame]:
         """Yield what machines made, bucket by bucket.
 
         The columns ``lead_id, kind, machine, visible_at``; only such rows become text.
         """
         asked = ("lead_id", "kind", "machine", "visible_at")
         for reader in self.readers:
-            table = reader((*asked, "occurred_at", "known_at"))
+            table = reader((*asked, "occurred_at", "known_at", "merged_from"))
+            if not copies:
+                table = _originals(table)
             made = table.filter(table.column("machine").is_valid())
             yield pd.DataFrame({name: _series(made, name) for name in asked})
 
@@ -109,7 +114,7 @@ class Interactions:
         """Return ``n_rows`` and ``n_leads`` of each kind, sorted by kind."""
         parts = [
             frame.groupby("kind")["lead_id"].agg(n_rows="size", n_leads="nunique")
-            for frame in self.frames("lead_id", "kind")
+            for frame in self.frames("lead_id", "kind", copies=False)
         ]
         return pd.concat(parts).groupby(level=0).sum()
 
@@ -128,6 +133,14 @@ class Interactions:
         if len(parts) == 1:
             return together
         return together.sort_values("lead_id", kind="stable", ignore_index=True)
+
+
+def _originals(table: pa.Table) -> pa.Table:
+    """Return the rows that are no copies of what a merged lead did."""
+    merged_from = table.column("merged_from")
+    if merged_from.null_count == len(merged_from):
+        return table
+    return table.filter(merged_from.is_null())
 
 
 def _read_before(

@@ -70,7 +70,8 @@ def _asked(
     before: pd.Timestamp | None,
 ) -> Iterator[pd.DataFrame]:
     wanted = None if leads is None else set(leads)
-    for rows in interactions.by_machines():
+    # Copies of a merged lead's are its survivor's where leads are named.
+    for rows in interactions.by_machines(copies=leads is not None):
         asked = rows if before is None else rows[rows["visible_at"] < before]
         yield asked if wanted is None else asked[asked["lead_id"].isin(wanted)]
 

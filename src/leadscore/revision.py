@@ -1,17 +1,19 @@
-"""The revision: which commit of which checkout a training ran from.
+"""The revision: which code ran, and from which commit of which checkout.
 
-Comes out: a commit and whether files differed from it; empty where the code is no
-checkout, or git is not there. The digest of the code says the same to the last byte;
-a commit is what people look up.
+Comes out: a digest of the code, to the last byte; and a commit, which is what people
+look up, and whether files differed from it: empty where the code is no checkout, or git
+is not there.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
-__all__ = ["git_revision"]
+__all__ = ["code_digest", "git_revision"]
 
 _WAIT_S = 10.0
 
@@ -40,3 +42,13 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@functools.cache
+def code_digest() -> str:
+    """Return a digest of this package's source: other code may be another model."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -17,12 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from leadscore.functions import NO_FUNCTIONS, Functions
 from leadscore.interactions import Interactions
 
 __all__ = [
+    "EARLIEST",
     "INSTANT",
     "INTERACTIONS",
     "LABELS",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 INSTANT = "datetime64[us, UTC]"
+EARLIEST = np.datetime64("1990-01-01", "us")  # no interaction is as old as the web
 
 LABELS = ("DISQUALIFIED", "NURTURE", "MQL", "SQL")
 
@@ -168,11 +171,18 @@ class FileCounts:
         Its rows, those set aside included.
     said : str
         All its counts, in a sentence.
+    n_assumed : int
+        Rows that do not say when they were known, and count as known when they
+        happened.
+    has_known_at : bool
+        Whether the file has a column to say so.
     """
 
     file: str
     n_read: int
     said: str
+    n_assumed: int = 0
+    has_known_at: bool = True
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,7 @@ def latest_known(
         All are returned where there are fewer.
     """
     latest = pd.Series([], dtype=INSTANT)
-    for frame in itertools.chain(frames, interactions.frames("known_at")):
+    for frame in itertools.chain(frames, interactions.frames("known_at", copies=False)):
         together = pd.concat([latest, frame["known_at"]], ignore_index=True)
         latest = together.nlargest(n)
     return latest.sort_values(ignore_index=True)
@@ -237,5 +247,5 @@ def n_known_from(
     frames: Iterable[pd.DataFrame], interactions: Interactions, instant: pd.Timestamp
 ) -> int:
     """Return how many rows of all tables are known at an instant or later."""
-    parts = itertools.chain(frames, interactions.frames("known_at"))
+    parts = itertools.chain(frames, interactions.frames("known_at", copies=False))
     return sum(int((part["known_at"] >= instant).sum()) for part in parts)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Days", "Names", "Section", "as_tuple"]
+__all__ = ["Days", "Names", "Section", "Weight", "as_tuple"]
 
 
 def as_tuple(value: Any) -> Any:
@@ -16,6 +16,7 @@ def as_tuple(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Days = Annotated[int, Field(gt=0)]
+Weight = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Section(BaseModel):

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from leadscore.agreement.base import Names, Section, as_tuple
+from leadscore.agreement.base import Names, Section, Weight, as_tuple
 
 __all__ = ["CustomFeature", "DecayedSum", "Features"]
 
@@ -25,7 +25,6 @@ _MAX_DAYS = 36_500
 Windows = Annotated[
     tuple[Annotated[int, Field(gt=0, le=_MAX_DAYS)], ...], BeforeValidator(as_tuple)
 ]
-Weight = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class DecayedSum(Section):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from leadscore.agreement.base import Days, Names, Section
+from leadscore.agreement.base import Days, Names, Section, Weight
 from leadscore.agreement.base import as_tuple as _as_tuple
 from leadscore.agreement.features import CustomFeature, DecayedSum, Features
 
@@ -207,7 +207,7 @@ class Engagement(Section):
     """How interactions fade: decayed engagement, weights by kind (1 when not named)."""
 
     half_life_days: Annotated[float, Field(gt=0)] = 14.0
-    weights: dict[str, float] = Field(default_factory=dict)
+    weights: dict[str, Weight] = Field(default_factory=dict)
 
 
 class Criterion(Section):
@@ -413,6 +413,13 @@ class Agreement(Section):
             msg = (
                 "[machines] has nothing to keep apart: all its kinds are on the "
                 f"deny-list and count for nothing: {', '.join(sorted(judged))}"
+            )
+            raise ValueError(msg)
+        asking = sorted(judged & set(self.hand_raise.kinds))
+        if asking:
+            msg = (
+                "[machines] and [hand_raise] name the same kinds: what a machine made "
+                f"raises no hand; take them out of one of the two: {', '.join(asking)}"
             )
             raise ValueError(msg)
         asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))

@@ -190,6 +190,7 @@ def guess(first: First, tables: Tables) -> Draft:
     agreement = _timed(agreement, timing)
     denied = _denied_kinds(tables, agreement)
     kinds = sorted(set(tables.interactions.by_kind().index) - {d.name for d in denied})
+    hand_raises = tuple(k for k in kinds if is_hand_raise(k))
     return Draft(
         roles=first.roles,
         writing=first.writing,
@@ -197,12 +198,12 @@ def guess(first: First, tables: Tables) -> Draft:
         timing=timing,
         attributes=attributes,
         denied_kinds=tuple(denied),
-        hand_raises=tuple(k for k in kinds if is_hand_raise(k)),
+        hand_raises=hand_raises,
         points=tuple((k, e) for k in kinds if (e := points_of(k)) is not None),
         aims=guess_aims(tables, agreement),
         budget=_budget(tables),
         data_end=(f"{data_end:%Y-%m-%dT%H:%M:%SZ}", why_end) if why_end else None,
-        machines=guess_machines(tables, {d.name for d in denied}),
+        machines=guess_machines(tables, {*hand_raises, *(d.name for d in denied)}),
     )
 
 

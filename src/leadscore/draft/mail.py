@@ -88,17 +88,18 @@ class MachineGuess:
         return f"{', '.join(rows)} {when}, on {self.n_leads:,} leads"
 
 
-def guess_machines(tables: Tables, denied: Collection[str]) -> MachineGuess | None:
+def guess_machines(tables: Tables, but: Collection[str]) -> MachineGuess | None:
     """Return rules for the opens and clicks that are there, and what they would find.
 
     Parameters
     ----------
     tables : Tables
-    denied : collection of str
-        Kinds that are no features: nothing hangs on who made them.
+    but : collection of str
+        Kinds that are no features, so that nothing hangs on who made them; and those by
+        which a lead asks to be contacted: they are never taken for a machine's.
     """
     there = sorted(set(tables.interactions.by_kind().index))
-    kinds = [k for k in there if (is_open(k) or is_click(k)) and k not in denied]
+    kinds = [k for k in there if (is_open(k) or is_click(k)) and k not in but]
     if not kinds:
         return None
     sendings = [kind for kind in there if is_sending(kind) and kind not in kinds]

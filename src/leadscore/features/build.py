@@ -18,6 +18,7 @@ from leadscore.features.custom import custom_columns
 from leadscore.features.fold import Folding, fold_buckets
 from leadscore.functions import NO_FUNCTIONS, Functions
 from leadscore.interactions import Interactions
+from leadscore.progress import Tell, silent
 from leadscore.snapshots import DAY_US, attributes_at, microseconds
 
 __all__ = [
@@ -40,6 +41,8 @@ def build_features(
     *,
     functions: Functions = NO_FUNCTIONS,
     with_machines: bool = False,
+    n_threads: int = 1,
+    tell: Tell = silent,
 ) -> pd.DataFrame:
     """Return one row of features a snapshot, in the order of ``snapshots``.
 
@@ -56,6 +59,10 @@ def build_features(
         What makes the catalogue's custom columns.
     with_machines : bool, default=False
         Whether what machines did counts, too: to tell how much hangs on it.
+    n_threads : int, default=1
+        How many buckets to fold at once; the bits are the same for any number.
+    tell : Tell, default=silent
+        Told of each bucket.
 
     Returns
     -------
@@ -71,7 +78,13 @@ def build_features(
     """
     _check_names(pd.Index([column.name for column in catalogue.columns]))
     folded = behaviour(
-        interactions, snapshots, catalogue, agreement, with_machines=with_machines
+        interactions,
+        snapshots,
+        catalogue,
+        agreement,
+        with_machines=with_machines,
+        n_threads=n_threads,
+        tell=tell,
     )
     derived = _derived(folded, snapshots)
     known = attributes_at(leads, snapshots)
@@ -133,13 +146,20 @@ def behaviour(
     agreement: Agreement,
     *,
     with_machines: bool = False,
+    n_threads: int = 1,
+    tell: Tell = silent,
 ) -> pd.DataFrame:
     """Return the kernel's columns, one row a snapshot, in the order given."""
     denied = agreement.features.deny
     folding = Folding(catalogue, agreement.zone, denied, with_machines)
     lead_ids = pa.array(snapshots["lead_id"], pa.string(), from_pandas=True)
     out = fold_buckets(
-        interactions, lead_ids, microseconds(snapshots["as_of"]), folding
+        interactions,
+        lead_ids,
+        microseconds(snapshots["as_of"]),
+        folding,
+        n_threads=n_threads,
+        tell=tell,
     )
     frame = pd.DataFrame(out.T, columns=[c.name for c in catalogue.columns])
     channels = category_columns(catalogue)[FIRST_CHANNEL]

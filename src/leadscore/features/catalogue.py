@@ -93,7 +93,9 @@ def _heard(
 ) -> dict[str, pd.Series]:
     """Return how many leads each kind and each channel has."""
     found: dict[str, list[pd.Series]] = {"kind": [], "channel": []}
-    for rows in interactions.frames("lead_id", "known_at", "kind", "channel"):
+    for rows in interactions.frames(
+        "lead_id", "known_at", "kind", "channel", copies=False
+    ):
         allowed = rows[~rows["kind"].isin(denied)]
         known = allowed if before is None else known_before(allowed, before)
         for name, counts in found.items():

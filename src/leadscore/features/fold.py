@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import itertools
-import os
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leadscore.compiled import is_kept
 from leadscore.features.catalogue import Catalogue
 from leadscore.features.kernel import Events, Moments, Plan, fold
 from leadscore.features.plan import compile_plan, compile_words
@@ -94,7 +92,7 @@ def fold_buckets(
     as_of: Ints,
     folding: Folding,
     *,
-    n_threads: int | None = None,
+    n_threads: int = 1,
     tell: Tell = silent,
 ) -> Matrix:
     """Fold all interactions for some snapshots.
@@ -106,8 +104,8 @@ def fold_buckets(
     as_of : int64 array of shape (n_snapshots,)
         Microseconds since 1970 UTC.
     folding : Folding
-    n_threads : int, default=None
-        As many as there are cores. The result has the same bits for any number.
+    n_threads : int, default=1
+        How many buckets to fold at once; the bits are the same for any number.
     tell : Tell, default=silent
         Told of each bucket.
 
@@ -118,8 +116,6 @@ def fold_buckets(
     """
     out = np.empty((len(folding.catalogue.columns), len(as_of)))
     plan = folding.plan
-    if not is_kept(fold):
-        tell("compiling the feature kernel, once for this version")
 
     def work(task: tuple[int, Asked]) -> None:
         bucket, asked = task
@@ -137,7 +133,7 @@ def fold_each(
     as_of: Ints,
     folding: Folding,
     *,
-    n_threads: int | None = None,
+    n_threads: int = 1,
 ) -> Iterator[tuple[Ints, Matrix]]:
     """Fold bucket by bucket; memory holds a few buckets, however many there are.
 
@@ -161,10 +157,9 @@ def fold_each(
 
 
 def _in_threads(
-    work: Callable[[Task], Done], tasks: Iterable[Task], n_threads: int | None
+    work: Callable[[Task], Done], tasks: Iterable[Task], n_threads: int
 ) -> Iterator[Done]:
     """Yield what work makes of each task, in order; few are under way at a time."""
-    n_threads = n_threads or os.cpu_count() or 1
     if n_threads == 1:
         yield from map(work, tasks)
         return

@@ -1,7 +1,7 @@
 """The primitives: the kinds of columns that the kernel can fold, and their words.
 
 A column is declared by naming a primitive with its kind, its window and its weights;
-the kernel knows how to fold each of them, `build` turns one into the other.
+the kernel knows how to fold each of them, `plan` turns one into the other.
 """
 
 from __future__ import annotations
@@ -69,7 +69,11 @@ class Decay(Section):
 
 
 class ActiveDays(Section):
-    """Distinct calendar days with an interaction in a window."""
+    """Distinct calendar days with an interaction in a window.
+
+    Where clocks are set back across midnight (St. John's, until 2011), the hour that
+    the day before then has twice may count as one day more.
+    """
 
     does: Literal["active_days"] = "active_days"
     days: int | None = None

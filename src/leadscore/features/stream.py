@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from leadscore.buckets import finish_bucket
 from leadscore.errors import DataError
 from leadscore.features.fold import Folding, fold_bucket
 from leadscore.interactions import one_array
+from leadscore.tables import EARLIEST
 
 __all__ = ["fold_batches", "folded_schema"]
 
@@ -33,15 +33,32 @@ _YIELDED_ROWS = 10_000  # what Spark itself puts into a batch
 _LONGEST_S = 366 * 86_400  # as in reading files
 
 _INSTANT = pa.timestamp("us", "UTC")
-_INSTANTS = ("as_of", "occurred_at", "known_at")
 _REQUIRED = ("lead_id", "as_of", "occurred_at", "kind")
-_OPTIONAL = (
-    "known_at",
-    "event_id",
-    "channel",
-    "content",
-    "duration_s",
-    "merged_from",
+_TYPES = {
+    "lead_id": pa.string(),
+    "as_of": _INSTANT,
+    "occurred_at": _INSTANT,
+    "kind": pa.string(),
+    "known_at": _INSTANT,
+    "event_id": pa.string(),
+    "channel": pa.string(),
+    "content": pa.string(),
+    "duration_s": pa.float64(),
+    "merged_from": pa.string(),
+}
+_WORDS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_integer,  # ids, as in reading files
+)
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+_WORD, _NUMBER = "text", "a number"
+_WHEN = (
+    "a timestamp with a time zone (in Spark, TIMESTAMP, not TIMESTAMP_NTZ), or int64 "
+    "microseconds since 1970 UTC"
 )
 
 
@@ -62,6 +79,7 @@ def fold_batches(
         content, duration_s, merged_from``; other columns are not looked at. Sorted by
         ``lead_id``, in any order within a lead; batches may end anywhere. Instants are
         timestamps with a time zone, of any unit, or int64 microseconds since 1970 UTC.
+        Types may differ from batch to batch.
     folding : Folding
     machines : Machines
         The agreement's rules by which opens and clicks are a machine's.
@@ -141,7 +159,7 @@ def _whole_leads(
     """Yield tables of whole leads, each of at least so many rows but the last."""
     gathered = _Gathered()
     for batch in _merged(batches, min(gathered_rows, _MERGED_ROWS)):
-        gathered.add(_known_columns(batch))
+        gathered.add(_typed(batch))
         if gathered.n_whole >= gathered_rows:
             yield gathered.take()
     if gathered.pending:
@@ -149,12 +167,16 @@ def _whole_leads(
 
 
 def _merged(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield small batches together, none of them empty."""
+    """Yield what is looked at, small batches of the same types together, none empty."""
     small: list[pa.RecordBatch] = []
     n_small = 0
-    for batch in batches:
-        if batch.num_rows == 0:
+    for rows in batches:
+        if rows.num_rows == 0:
             continue
+        batch = _known_columns(rows)
+        if small and batch.schema != small[0].schema:
+            yield _one_batch(small)
+            small, n_small = [], 0
         small.append(batch)
         n_small += batch.num_rows
         if n_small >= n_rows:
@@ -179,18 +201,67 @@ def _last_border(lead_ids: pa.Array) -> int:
 
 
 def _known_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the columns that are looked at; lead ids as plain text."""
-    missing = [name for name in _REQUIRED if name not in batch.schema.names]
+    """Return the columns that are looked at."""
+    names = batch.schema.names
+    missing = [name for name in _REQUIRED if name not in names]
     if missing:
         msg = f"rows to fold have no column {', '.join(missing)}."
         raise DataError(msg)
-    columns = {name: batch.column(name) for name in _REQUIRED}
-    for name in (n for n in _OPTIONAL if n in batch.schema.names):
-        if not pa.types.is_null(batch.column(name).type):
-            columns[name] = batch.column(name)
+    twice = [name for name in _TYPES if names.count(name) > 1]
+    if twice:
+        msg = f"rows to fold have two columns {', '.join(twice)}: leave one out."
+        raise DataError(msg)
+    return batch.select([name for name in _TYPES if name in names])
+
+
+def _typed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch with all columns, each of its one type."""
+    columns = {
+        name: _cast(name, batch.column(name), wanted)
+        if name in batch.schema.names
+        else pa.nulls(batch.num_rows, wanted)
+        for name, wanted in _TYPES.items()
+    }
     _check_filled("lead_id", columns["lead_id"])
-    columns["lead_id"] = columns["lead_id"].cast(pa.string())
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _cast(name: str, column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Return a column as ``wanted``, or say in a sentence why it cannot be."""
+    if column.type == wanted:
+        return column
+    is_instant = wanted == _INSTANT
+    what = _NUMBER if wanted == pa.float64() else _WORD
+    if not _fits(column.type, wanted):
+        what = _WHEN if is_instant else what
+        msg = f"{name} is {column.type}: it has to be {what}."
+        raise DataError(msg)
+    try:
+        if is_instant and pa.types.is_timestamp(column.type):
+            return _rounded_down(column)
+        return column.cast(wanted)
+    except pa.ArrowException as error:
+        why = " ".join(str(error).split())
+        what = "an instant" if is_instant else what
+        msg = f"{name} is {column.type} and cannot be read as {what}: {why}"
+        raise DataError(msg) from error
+
+
+def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Return whether a column of a type may hold what is wanted.
+
+    A timestamp without a zone may not: it is the time on some wall, and Spark reads it
+    by the session's zone in one place and as UTC in another.
+    """
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_null(kind):
+        return True
+    if wanted == _INSTANT:
+        is_zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+        return bool(is_zoned or pa.types.is_int64(kind))
+    able = _NUMBERS if wanted == pa.float64() else _WORDS
+    return any(is_able(kind) for is_able in able)
 
 
 def _check_sorted(rows: pa.Table, last: str | None) -> str:
@@ -220,8 +291,8 @@ def _folded(
     if asked.num_rows == 0:
         return
     lead_ids = one_array(asked.column("lead_id"))
-    as_of = _instants("as_of", asked)
-    events = _typed(rows.filter(pc.invert(is_asked)).drop_columns("as_of"))
+    as_of = one_array(asked.column("as_of"))
+    events = _checked(rows.filter(pc.invert(is_asked)).drop_columns("as_of"))
     made = fold_bucket(
         finish_bucket(events, machines),
         lead_ids,
@@ -235,59 +306,50 @@ def _folded(
         yield out.slice(begin, _YIELDED_ROWS)
 
 
-def _typed(events: pa.Table) -> pa.Table:
-    """Return interactions as `finish_bucket` takes them."""
+def _checked(events: pa.Table) -> pa.Table:
+    """Return interactions as `finish_bucket` takes them; refuse what reading would."""
+    columns = {
+        name: one_array(column)
+        for name, column in zip(events.column_names, events.columns, strict=True)
+        if name in _REQUIRED or column.null_count < len(column)
+    }
     for name in ("occurred_at", "kind"):
-        _check_filled(name, events.column(name))
-    if "duration_s" in events.column_names:
-        _check_durations(events.column("duration_s"))
-    columns = dict(zip(events.column_names, events.columns, strict=True))
-    columns |= {name: _instants(name, events) for name in _INSTANTS if name in columns}
+        _check_filled(name, columns[name])
+    occurred = columns["occurred_at"].view(pa.int64())
+    early = pc.sum(pc.less(occurred, int(EARLIEST.astype(int)))).as_py()
+    if early:
+        msg = f"{early} rows to fold have an occurred_at before 1990: leave them out."
+        raise DataError(msg)
+    if "duration_s" in columns:
+        _check_durations(columns["duration_s"])
     if "known_at" in columns:
         # Nothing is known before it happens, whatever a clock said.
-        both = [columns[name].view(pa.int64()) for name in _INSTANTS[1:]]
-        columns["known_at"] = pc.max_element_wise(*both).view(_INSTANT)
+        known = columns["known_at"].view(pa.int64())
+        columns["known_at"] = pc.max_element_wise(occurred, known).view(_INSTANT)
     return pa.table(columns)
 
 
-def _instants(name: str, rows: pa.Table) -> pa.Array:
-    """Return a column as instants, rounded down to microseconds.
-
-    A timestamp without a zone is refused: it is the time on some wall, and Spark reads
-    it by the session's zone in one place and as UTC in another.
-    """
-    column = one_array(rows.column(name))
-    kind = column.type
-    if pa.types.is_null(kind) or pa.types.is_int64(kind):
-        return column.cast(_INSTANT)
-    if not pa.types.is_timestamp(kind) or kind.tz is None:
-        msg = (
-            f"{name} is {kind}: it has to be a timestamp with a time zone (in Spark, "
-            "TIMESTAMP, not TIMESTAMP_NTZ), or int64 microseconds since 1970 UTC."
-        )
-        raise DataError(msg)
-    return _rounded_down(column) if kind.unit == "ns" else column.cast(_INSTANT)
-
-
 def _rounded_down(column: pa.Array) -> pa.Array:
-    """Return nanoseconds as microseconds.
+    """Return timestamps of any unit as microseconds.
 
     Rounded down on both sides, what happened at an as_of is never seen before it.
     """
+    if column.type.unit != "ns":
+        return column.cast(_INSTANT)
     plain = column.view(pa.int64())
     us = plain.fill_null(0).to_numpy() // 1000
     null = plain.is_null().to_numpy(zero_copy_only=False)
     return pa.array(us, pa.int64(), mask=null).cast(_INSTANT)
 
 
-def _check_filled(name: str, column: Any) -> None:
+def _check_filled(name: str, column: pa.Array) -> None:
     if column.null_count:
         msg = f"{column.null_count} rows to fold have no {name}: leave them out."
         raise DataError(msg)
 
 
-def _check_durations(column: pa.ChunkedArray) -> None:
-    seconds = one_array(column).cast(pa.float64()).to_numpy(zero_copy_only=False)
+def _check_durations(column: pa.Array) -> None:
+    seconds = column.to_numpy(zero_copy_only=False)
     n_odd = ((seconds < 0) | (seconds > _LONGEST_S)).sum()
     if n_odd:
         msg = (

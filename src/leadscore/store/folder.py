@@ -2,9 +2,11 @@
 
 Goes in: a folder with ``agreement.toml``, ``leads``, ``outcomes`` and maybe
 ``interactions``, each ``.csv``, ``.csv.gz`` or ``.parquet``, under the names that the
-agreement gives. Comes out: `Tables`, in an order that does not depend on the files'.
-Outcomes may also stand as dates in the leads file. Rows that cannot be used are among
-the rejects, each with its reason; too many of them, and nothing comes out.
+agreement gives. A table may come from a database instead. Comes out: `Tables`, in an
+order that does not depend on the files'; interactions too many for memory are in an
+event store on the disk (`leadscore.store.log`). Outcomes may also stand as dates in the
+leads file. Rows that cannot be used are among the rejects, each with its reason; too
+many of them, and nothing comes out.
 """
 
 from __future__ import annotations
@@ -212,8 +214,8 @@ def _interactions(
     log = read_log(source, tell=reading.tell)
     reading.digests[log.file] = log.digest
     reading.rejects += log.rejects
-    reading.notes += [log.said, *log.notes]
-    reading.counts.append(FileCounts(log.file, log.n_read, log.said))
+    reading.notes += [log.counts.said, *log.notes]
+    reading.counts.append(log.counts)
     return log.interactions
 
 
@@ -354,7 +356,15 @@ def _finish(loaded: Loaded, reading: _Reading, order: list[str]) -> pd.DataFrame
     said = loaded.finish(share, reading.rejects)
     reading.rejects += loaded.rejects
     reading.notes += [said, *loaded.notes]
-    reading.counts.append(FileCounts(loaded.file, loaded.n_read, said))
+    reading.counts.append(
+        FileCounts(
+            loaded.file,
+            loaded.n_read,
+            said,
+            n_assumed=loaded.n_assumed,
+            has_known_at="known_at" in loaded.rows.cells,
+        )
+    )
     frame = loaded.frame.drop(columns=FACT_END)
     return frame.sort_values(order, ignore_index=True)
 

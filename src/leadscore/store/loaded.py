@@ -37,6 +37,8 @@ class Loaded:
         Whether the file says of every row when it was known.
     form : str
         How the file is written, for the counts.
+    n_assumed : int
+        Rows that count as known when they happened, as they do not say it.
     rejects : list of Reject
         The rows set aside so far.
     notes : list of str
@@ -53,6 +55,7 @@ class Loaded:
     frame: pd.DataFrame
     has_known_at: bool
     form: str
+    n_assumed: int = 0
     rejects: list[Reject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     n_again: int = 0

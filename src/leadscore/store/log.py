@@ -27,6 +27,7 @@ from leadscore.buckets import in_memory, with_copies
 from leadscore.errors import InputError, OutputError, StorageError
 from leadscore.interactions import Interactions
 from leadscore.progress import Tell, silent
+from leadscore.store.digest import sha256_of
 from leadscore.store.events import (
     Recipe,
     build_store,
@@ -34,15 +35,10 @@ from leadscore.store.events import (
     noted_in,
     open_store,
 )
-from leadscore.store.log_source import (
-    LogSource,
-    count_rows,
-    sha256_of,
-    store_key,
-    written_of,
-)
+from leadscore.store.log_source import LogSource, count_rows, store_key, written_of
 from leadscore.store.rejects import Reject
 from leadscore.store.stream import InteractionStream
+from leadscore.tables import FileCounts
 
 __all__ = ["IN_MEMORY", "Log", "read_log"]
 
@@ -62,10 +58,7 @@ class Log:
     interactions : Interactions
     file, digest : str
         What they were read from, and its sha256.
-    n_read : int
-        Rows of the file.
-    said : str
-        All its counts, in a sentence.
+    counts : FileCounts
     notes : list of str
     rejects : list of Reject
     """
@@ -73,8 +66,7 @@ class Log:
     interactions: Interactions
     file: str
     digest: str
-    n_read: int
-    said: str
+    counts: FileCounts
     notes: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
@@ -219,8 +211,12 @@ def _facts(
         "written": written,
         "digest": tally.digest,
         "file": tally.file,
-        "n_read": tally.n_read,
-        "said": tally.counts(n_again),
+        "counts": {
+            "n_read": tally.n_read,
+            "said": tally.counts(n_again),
+            "n_assumed": tally.n_assumed,
+            "has_known_at": tally.has_known_at,
+        },
         "notes": [*tally.notes, *again],
         "rejects": [reject._asdict() for reject in tally.rejects],
     }
@@ -238,8 +234,7 @@ def _log_of(interactions: Interactions, facts: dict[str, Any]) -> Log:
         interactions=interactions,
         file=facts["file"],
         digest=facts["digest"],
-        n_read=facts["n_read"],
-        said=facts["said"],
+        counts=FileCounts(facts["file"], **facts["counts"]),
         notes=facts["notes"],
         rejects=[Reject(**reject) for reject in facts["rejects"]],
     )

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leadscore.agreement import Agreement, Database
-from leadscore.errors import InputError
+from leadscore.revision import code_digest
 from leadscore.store.events import FORMAT
 from leadscore.store.find import is_parquet
 from leadscore.store.known import KnownLeads
@@ -30,7 +29,7 @@ from leadscore.store.stream import (
     stream_interactions,
 )
 
-__all__ = ["LogSource", "count_rows", "sha256_of", "store_key", "written_of"]
+__all__ = ["LogSource", "count_rows", "store_key", "written_of"]
 
 _BYTES_A_LINE = 50
 _GZIP = 6  # a compressed log is about so many times as large
@@ -89,7 +88,7 @@ def store_key(source: LogSource, path: Path, digest: str) -> str:
     reading["columns"] = reading["columns"]["interactions"]
     parts = [
         FORMAT,
-        version("leadscore"),
+        code_digest(),
         path.name,
         digest,
         source.leads.digest(),
@@ -117,19 +116,3 @@ def written_of(path: Path) -> list[int]:
     stat = path.stat()
     # A tool that keeps the time of a file that it changes cannot keep st_ctime.
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-
-
-def sha256_of(path: Path) -> str:
-    """Return the digest of a file.
-
-    Raises
-    ------
-    InputError
-        It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}. Check its permissions."
-        raise InputError(msg) from error

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from leadscore.errors import DataError, InputError
 from leadscore.store.header import match_header
 from leadscore.store.reader import Rows, extra_note
+from leadscore.store.typed import time_text
 from leadscore.tables import Contract
 
 __all__ = ["as_text", "parquet_error", "parquet_names", "read_parquet", "typed_numbers"]
@@ -132,8 +133,4 @@ def _simple(values: Any) -> Any:
             pc.cast(values, pa.float64()) if values.type == pa.float16() else values
         )
         return pc.if_else(pc.is_nan(values), None, values)
-    if pa.types.is_timestamp(values.type):
-        zone = None if values.type.tz is None else "UTC"
-        # Floor, as the parser does: an instant stays on its side of every as_of.
-        return pc.cast(values, pa.timestamp("us", zone), safe=False)
-    return values
+    return time_text(values) if pa.types.is_timestamp(values.type) else values

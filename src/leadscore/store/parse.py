@@ -70,6 +70,8 @@ class Parsed:
         Ids and text as Arrow arrays, all else as numpy; all rows, bad ones included.
     known_at : ndarray of datetime64[us]
         When each row was known, settled.
+    n_assumed : int
+        Rows that do not say so, those set aside left out.
     bad : dict of int to (str, str)
         Why a row is set aside, by position: the column and the reason.
     instants : dict of str to Instants
@@ -86,6 +88,7 @@ class Parsed:
     decimal: str
     columns: dict[str, Any] = field(default_factory=dict)
     known_at: Any = None
+    n_assumed: int = 0
     bad: dict[int, tuple[str, str]] = field(default_factory=dict)
     instants: dict[str, Instants] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -133,6 +136,7 @@ def parse_rows(
         frame=pd.DataFrame(columns)[parsed.good],
         has_known_at=not bool(np.isnat(parsed.instants["known_at"].end).any()),
         form=form_of(rows, contract, parsed.decimal),
+        n_assumed=parsed.n_assumed,
         rejects=list(rows.rejects),
         notes=[note.sentence for note in rows.notes + parsed.notes if note.n],
     )
@@ -356,7 +360,7 @@ def _settle_known_at(parsed: Parsed, fact: str) -> None:
     """Settle when each row was known, never before the fact itself."""
     told, happened = parsed.instants["known_at"].end, parsed.instants[fact].end
     silent, good = np.isnat(told), parsed.good
-    n_silent = int((silent & good).sum())
+    parsed.n_assumed = int((silent & good).sum())
     n_early = int((good & (told < happened)).sum())
     if "known_at" not in parsed.rows.cells:
         said = f"no known_at column; rows count as known at their {fact}."
@@ -364,7 +368,7 @@ def _settle_known_at(parsed: Parsed, fact: str) -> None:
     else:
         before = "known_at is empty in "
         after = f" rows; they count as known at their {fact}."
-        parsed.note("known_at", n_silent, before, after)
+        parsed.note("known_at", parsed.n_assumed, before, after)
     before = f"known_at lies before {fact} in "
     after = f" rows; they count as known at their {fact}."
     parsed.note("known_at early", n_early, before, after)

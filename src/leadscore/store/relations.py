@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
+from leadscore.history import ENOUGH_HISTORY, history_share
 from leadscore.store.loaded import FACT_END, Loaded
 from leadscore.store.merging import relate_merges
 from leadscore.store.rejects import LEAD_ASIDE
@@ -29,19 +30,15 @@ def check_history(leads: Loaded, agreement: Agreement) -> None:
     ------
     DataError
         An attribute has ``changes = true`` and leads lacks ``known_at`` in some row, or
-        has one row a lead that claims to be known since creation.
+        all but a few leads have one row that claims to be known since creation.
     """
     changing = sorted(n for n, a in agreement.attributes.items() if a.changes)
-    frame = leads.frame
-    has_history = bool(
-        frame["lead_id"].duplicated().any()
-        or (frame["known_at"] > frame["created_at"]).any()
-    )
-    if changing and not (leads.has_known_at and has_history):
+    share = history_share(leads.frame, agreement)
+    if changing and not (leads.has_known_at and share >= ENOUGH_HISTORY):
         names = ", ".join(changing)
-        lacks = (
-            "no history" if leads.has_known_at else "no known_at, or not on every row,"
-        )
+        lacks = "no known_at, or not on every row,"
+        if leads.has_known_at:
+            lacks = _lacking(share)
         msg = (
             f"{leads.file}: {names} may change (changes = true), but the file has "
             f"{lacks} to say when each value was known, so today's value would stand "
@@ -49,6 +46,15 @@ def check_history(leads: Loaded, agreement: Agreement) -> None:
             "export one row a change with its known_at, or remove it from [attributes]."
         )
         raise DataError(msg)
+
+
+def _lacking(share: float) -> str:
+    if share == 0.0:
+        return "no history"
+    return (
+        f"a history of only {100 * share:.2g} % of its leads (at least "
+        f"{100 * ENOUGH_HISTORY:.0f} % are needed)"
+    )
 
 
 def relate_leads(leads: Loaded) -> None:

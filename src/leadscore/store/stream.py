@@ -8,7 +8,6 @@ and a tally: what was set aside and why, what was noticed, how the file is writt
 
 from __future__ import annotations
 
-import hashlib
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,16 +17,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadscore.agreement import Agreement, Database, Source
-from leadscore.errors import DataError, InputError
+from leadscore.errors import DataError
 from leadscore.store.batches import ParquetFile
 from leadscore.store.chunks import DelimitedFile
 from leadscore.store.database import DatabaseTable
 from leadscore.store.detect import Detection
+from leadscore.store.digest import sha256_of
 from leadscore.store.find import is_parquet
 from leadscore.store.known import KnownLeads
 from leadscore.store.notes import Note
@@ -35,7 +34,7 @@ from leadscore.store.parse import Parsed, clean_part, form_of, parse_columns
 from leadscore.store.reader import Rows
 from leadscore.store.rejects import Reject
 from leadscore.store.tally import Tally, plain_reason
-from leadscore.tables import INTERACTIONS
+from leadscore.tables import EARLIEST, INTERACTIONS
 
 __all__ = [
     "BATCH_ROWS",
@@ -54,7 +53,6 @@ DATABASE_ROWS = 1 << 15
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _INSTANT = pa.timestamp("us", "UTC")
 _TYPES = {"instant": _INSTANT, "number": pa.float64(), "text": _WORD, "id": pa.string()}
-_EARLIEST = np.datetime64("1990-01-01", "us")  # before the first web page
 _NEVER_NULL = {"lead_id", "occurred_at", "known_at", "kind"}
 _TOO_EARLY = "lies before 1990"
 
@@ -154,7 +152,7 @@ def stream_interactions(
             source=source,
             chunk_bytes=chunk_bytes,
         )
-    return _stream(table, agreement, leads, lambda: _digest(path))
+    return _stream(table, agreement, leads, lambda: sha256_of(path))
 
 
 def stream_database(
@@ -194,7 +192,7 @@ def _stream(
     leads: KnownLeads,
     digest: Callable[[], str],
 ) -> InteractionStream:
-    tally = Tally(table.file)
+    tally = Tally(table.file, has_known_at="known_at" in table.columns)
     tally.note(table.notes)
     schema = _schema(table.columns)
     reading = _Reading(agreement.source, agreement.zone, leads, tally, schema, digest)
@@ -244,7 +242,7 @@ def _batches(table: RowSource, reading: _Reading) -> Iterator[pa.Table]:
 def _batch(parsed: Parsed, reading: _Reading) -> pa.Table:
     """Return the rows that can be used, and count the others."""
     rows, tally = parsed.rows, reading.tally
-    early = parsed.instants["occurred_at"].end < _EARLIEST
+    early = parsed.instants["occurred_at"].end < EARLIEST
     for i in np.flatnonzero(early).tolist():
         parsed.bad.setdefault(i, ("occurred_at", _TOO_EARLY))
     good = parsed.good
@@ -254,13 +252,10 @@ def _batch(parsed: Parsed, reading: _Reading) -> pa.Table:
     _set_aside(parsed, unknown, reading)
     tally.n_read += len(rows.lines) + len(rows.rejects)
     tally.n_used += int(used.sum())
+    tally.n_assumed += parsed.n_assumed
     tally.note([*rows.notes, *parsed.notes])
-    table = _typed_table(parsed, used, reading.schema)
     _check_adds_up(tally)
-    if used.any():
-        latest = pd.Timestamp(parsed.known_at[used].max()).tz_localize("UTC")
-        tally.latest = latest if tally.latest is None else max(tally.latest, latest)
-    return table
+    return _typed_table(parsed, used, reading.schema)
 
 
 def _set_aside(
@@ -330,12 +325,3 @@ def _check_adds_up(tally: Tally) -> None:
             "the reader; please report it with the file."
         )
         raise DataError(msg)
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}. Check its permissions."
-        raise InputError(msg) from error

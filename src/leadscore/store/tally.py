@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import pandas as pd
-
 from leadscore.store.notes import Note, merge_notes
 from leadscore.store.rejects import LEAD_ASIDE, Reject, check_budget
 
@@ -30,6 +28,10 @@ class Tally:
         What the table is called.
     n_read, n_used : int
         Rows of the file, lines that are not rows included, and those given out.
+    n_assumed : int
+        Rows that count as known when they happened, as they do not say it.
+    has_known_at : bool
+        Whether the file has a column to say it.
     rejects : list of Reject
         The first rows set aside, `MAX_REJECTS` at most.
     beyond : Counter of str
@@ -38,18 +40,17 @@ class Tally:
         How the file is written.
     digest : str
         sha256 of the file.
-    latest : Timestamp or None
-        The latest ``known_at`` among the rows given out.
     """
 
     file: str
     n_read: int = 0
     n_used: int = 0
+    n_assumed: int = 0
+    has_known_at: bool = True
     rejects: list[Reject] = field(default_factory=list)
     beyond: Counter[str] = field(default_factory=Counter)
     form: str = ""
     digest: str = ""
-    latest: pd.Timestamp | None = None
     _notes: list[Note] = field(default_factory=list)
 
     @property

@@ -23,12 +23,14 @@ from leadscore.store.instants import (
     parse_instants,
 )
 
-__all__ = ["is_typed", "typed_instants", "typed_numbers"]
+__all__ = ["is_typed", "time_text", "typed_instants", "typed_numbers"]
 
 _DAY = np.timedelta64(1, "D")
 _MICROSECOND = np.timedelta64(1, "us")
 _FIRST = np.datetime64(f"{FIRST_YEAR}-01-01", "us")
 _AFTER = np.datetime64(f"{LAST_YEAR + 1}-01-01", "us")
+_PER_UNIT = {"s": 1_000_000, "ms": 1_000}
+_MOST = 2**63 - 1
 
 
 def is_typed(cells: Any) -> bool:
@@ -52,19 +54,19 @@ def typed_instants(values: Any, zone: zoneinfo.ZoneInfo) -> Instants:
     zone : ZoneInfo
         The zone of local times.
     """
-    is_date = pa.types.is_date32(values.type)
-    text_type = values.type if is_date else _microseconds(values.type)
-    # Floor, as the parser does: an instant stays on its side of every as_of.
-    values = pc.cast(values, text_type, safe=False)
-    local = values.to_numpy(zero_copy_only=False).astype("datetime64[us]")
-    outside = np.flatnonzero((local < _FIRST) | (local >= _AFTER))
+    told = values.to_numpy(zero_copy_only=False)
+    # In their own unit: as microseconds, what is far away would come near again.
+    first, after = _FIRST.astype(told.dtype), _AFTER.astype(told.dtype)
+    outside = np.flatnonzero((told < first) | (told >= after))
     bad: dict[int, str] = {}
     if len(outside):
         bad = _reasons(values, outside, zone)
-        local = local.copy()
-        local[outside] = np.datetime64("NaT")
-    if is_date:
-        return _dates(local.astype("datetime64[D]"), zone, bad)
+        told = told.copy()
+        told[outside] = np.datetime64("NaT")
+    if pa.types.is_date32(values.type):
+        return _dates(told, zone, bad)
+    # Floor, as the parser does: an instant stays on its side of every as_of.
+    local = told.astype("datetime64[us]")
     if values.type.tz is not None:
         return Instants(local, local, bad, 0, None)
     offset = np.zeros(len(local), dtype="timedelta64[m]")
@@ -75,15 +77,32 @@ def typed_instants(values: Any, zone: zoneinfo.ZoneInfo) -> Instants:
     return Instants(start, start, bad, int(twice.sum()), None)
 
 
-def _microseconds(kind: Any) -> Any:
-    return pa.timestamp("us", None if kind.tz is None else "UTC")
+def time_text(values: Any) -> Any:
+    """Return timestamps as the text that the parser reads, to the microsecond.
+
+    What microseconds cannot hold becomes text that no parser reads.
+    """
+    kind = values.type
+    in_us = pa.timestamp("us", None if kind.tz is None else "UTC")
+    raw = pc.cast(values, pa.int64())
+    most = _MOST // _PER_UNIT.get(kind.unit, 1)
+    is_held = pc.and_(pc.less_equal(raw, most), pc.greater_equal(raw, -most))
+    # Floor, as the parser does: an instant stays on its side of every as_of.
+    held = pc.cast(pc.if_else(is_held, values, None), in_us, safe=False)
+    text = pc.cast(held, pa.large_string())
+    if pc.all(is_held).as_py() is not False:
+        return text
+    there = pc.cast(pc.cast(raw, pa.timestamp(kind.unit)), pa.large_string())
+    return pc.if_else(is_held, text, there)
 
 
 def _reasons(
     values: Any, outside: npt.NDArray[np.int64], zone: zoneinfo.ZoneInfo
 ) -> dict[int, str]:
     """Return what the parser says of the text of values that are out of range."""
-    text = pc.cast(pc.take(values, outside), pa.large_string())
+    far = pc.take(values, outside)
+    is_time = pa.types.is_timestamp(far.type)
+    text = time_text(far) if is_time else pc.cast(far, pa.large_string())
     found = parse_instants(text, zone=zone, where="")
     return {int(outside[i]): reason for i, reason in found.bad.items()}
 

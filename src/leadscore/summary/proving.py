@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from leadscore.history import ENOUGH_HISTORY
 from leadscore.summary.lines import wrapped
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def proof_lines(
     proof: Proof, undated: Sequence[Undated], *, with_columns: bool
 ) -> list[str]:
     """Return one sentence, then every exception, then what had no known_at."""
+    if proof.is_empty:
+        lines = wrapped(
+            "point in time: nothing is PROVEN, as every lead is merged with thousands "
+            "of others and no sample holds them all; look at merged_into",
+            indent="  ",
+        )
+        return [*lines, *_undated(undated)]
     n = len(proof.of("PROVEN"))
     lines = wrapped(
         f"point in time: {n:,} of {len(proof.columns):,} columns PROVEN on "
@@ -45,8 +53,9 @@ def proof_lines(
         lines += wrapped(f"  BLIND {_blindness(blind)}", indent=_INDENT)
     lines += _listed(
         proof.of("ASSUMED"),
-        "leads have one row each: PROVEN only if what it says was known since they "
-        "were created",
+        "PROVEN only if what leads say was known since they were created: "
+        f"{_history(proof)}, and history counts as kept from "
+        f"{100 * ENOUGH_HISTORY:.0f} % on, with known_at in every row",
     )
     lines += _listed(
         proof.of("UNMOVED"),
@@ -56,6 +65,18 @@ def proof_lines(
     if with_columns:
         lines += ["", *(line for c in proof.columns for line in _column(c))]
     return [*lines, *_undated(undated)]
+
+
+def _history(proof: Proof) -> str:
+    return (
+        f"{_percent(proof.history)} of leads have rows that differ, or one that came "
+        "later than a day after creation"
+    )
+
+
+def _percent(share: float) -> str:
+    """Return a share that is none only where it is none."""
+    return "under 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _leaks(column: ColumnProof) -> list[str]:
@@ -119,6 +140,7 @@ def proof_facts(proof: Proof) -> dict[str, Any]:
         "n_instants": proof.n_instants,
         "n_rows": proof.n_rows,
         "seed": proof.seed,
+        "history": proof.history,
         "blind": [
             {"fact": b.fact, "n_rows": b.n_rows, "n_asked": b.n_asked}
             for b in proof.blind

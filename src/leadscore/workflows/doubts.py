@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.bundle import Bundle, code_digest
+from leadscore.bundle import Bundle
+from leadscore.revision import code_digest
 from leadscore.tables import Tables
 from leadscore.workflows.new_kinds import about_new_kinds, new_kinds
 

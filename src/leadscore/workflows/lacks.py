@@ -6,6 +6,8 @@ Nothing is changed, and nothing is refused: a firm without it still gets a model
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from leadscore.agreement import Agreement
@@ -70,15 +72,11 @@ def _behaviour(tables: Tables) -> Found:
 
 def _known_at(tables: Tables, agreement: Agreement) -> Found:
     """Say where it is assumed that a fact was known as soon as it happened."""
-    log = tables.interactions
-    facts = {
-        "interactions": (log.frames("occurred_at", "known_at"), len(log)),
-        "outcomes": (iter([tables.outcomes]), len(tables.outcomes)),
-    }
+    log = tables.interactions.frames("occurred_at", "known_at", copies=False)
     assumed = {
-        name: sum(_n_at_once(part, agreement) for part in parts) / n_rows
-        for name, (parts, n_rows) in facts.items()
-        if n_rows
+        name: share
+        for name, parts in {"interactions": log, "outcomes": [tables.outcomes]}.items()
+        if (share := _share_at_once(parts, agreement)) is not None
     }
     said = [f"{name} ({share:.0%})" for name, share in assumed.items() if share > MOST]
     if not said:
@@ -93,6 +91,13 @@ def _known_at(tables: Tables, agreement: Agreement) -> Found:
 
 def _filled(rows: pd.DataFrame) -> list[str]:
     return [str(name) for name in rows if rows[name].notna().any()]
+
+
+def _share_at_once(parts: Iterable[pd.DataFrame], agreement: Agreement) -> float | None:
+    """Return the share of rows known when they happened; None where there are none."""
+    counts = [(_n_at_once(part, agreement), len(part)) for part in parts]
+    n_rows = sum(n for _, n in counts)
+    return sum(n for n, _ in counts) / n_rows if n_rows else None
 
 
 def _n_at_once(table: pd.DataFrame, agreement: Agreement) -> int:

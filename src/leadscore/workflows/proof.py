@@ -17,6 +17,11 @@ company
 before
     A fact that is known one microsecond before as_of changes it: else a row that sees
     nothing at all would pass.
+
+What a lead's only row says was known since the lead came to be, or is how things stood
+at the export. Where history is kept (``known_at`` in every row of leads, and rows that
+differ, or came later, for `ENOUGH_HISTORY` of the leads) it is taken at its word. Else
+columns that leads change are at best ASSUMED.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.features import Catalogue
+from leadscore.history import ENOUGH_HISTORY, history_share
 from leadscore.snapshots import ELIGIBLE, cohort_status
 from leadscore.tables import Tables
 from leadscore.workflows.futures import Futures
@@ -46,7 +52,6 @@ PARTS = ("features", "parts", "persona", "raised")  # of `Rows`; snapshots are g
 STATUS = "cohort status"
 N_LEADS = 500
 N_ALONE = 8
-_AT_ONCE = pd.Timedelta(hours=25)  # the longest day there is
 
 
 def prove(
@@ -57,6 +62,8 @@ def prove(
     *,
     seed: int,
     n_leads: int = N_LEADS,
+    n_instants: int = INSTANTS,
+    n_alone: int = N_ALONE,
 ) -> Proof:
     """Say of every column whether it sees the future.
 
@@ -71,24 +78,50 @@ def prove(
     seed : int
     n_leads : int, default=500
         So many at most, and those merged with them.
+    n_instants : int, default=6
+        For each lead; fewer take less time and meet less.
+    n_alone : int, default=8
+        So many rows are asked for alone.
     """
     rng = np.random.default_rng(seed)
-    sample = draw_sample(tables, snapshots, rng, n_leads=n_leads)
-    proving = _Proving(tables, sample, catalogue, agreement)
-    proving.try_company(rng)
+    history = history_share(tables.leads, agreement)
+    sample = draw_sample(tables, snapshots, rng, n_leads=n_leads, n_instants=n_instants)
+    if sample is None:
+        return Proof((), (), 0, n_instants, 0, seed, history)
+    proving = _Proving(
+        tables,
+        sample,
+        catalogue,
+        agreement,
+        is_assumed=not _keeps_history(tables, history),
+    )
+    proving.try_company(rng, n_alone)
     proving.try_futures(rng)
     return Proof(
         columns=proving.columns(),
         blind=tuple(proving.blind),
         n_leads=int(sample.asked["lead_id"].nunique()),
-        n_instants=INSTANTS,
+        n_instants=n_instants,
         n_rows=len(sample.asked),
         seed=seed,
+        history=history,
     )
+
+
+def _keeps_history(tables: Tables, share: float) -> bool:
+    """Say whether leads with one row can be taken as leads that never changed.
+
+    All leads are asked, not the sample, which prefers those with a history.
+    """
+    is_told = all(counts.n_assumed == 0 for counts in tables.counts[:1])  # of leads
+    return is_told and share >= ENOUGH_HISTORY
 
 
 class _Proving:
     """The rows of a sample, and what the trials found.
+
+    Where ``is_assumed``, what leads say counts as known since they came to be, and the
+    data does not show that it was.
 
     Rows are compared with those of `base`: all instants of all leads, asked at once.
     """
@@ -99,7 +132,10 @@ class _Proving:
         sample: Sample,
         catalogue: Catalogue,
         agreement: Agreement,
+        *,
+        is_assumed: bool,
     ) -> None:
+        self.is_assumed = is_assumed
         self.like, self.sample = tables, sample
         self.catalogue, self.agreement = catalogue, agreement
         self.asked = sample.asked
@@ -111,7 +147,7 @@ class _Proving:
         }
         self.blind: list[Blind] = []
 
-    def try_company(self, rng: np.random.Generator) -> None:
+    def try_company(self, rng: np.random.Generator, n_alone: int) -> None:
         """Ask in another order, among all leads of the tables, and alone."""
         order = rng.permutation(len(self.asked))
         self.compare("company", self.like, order)
@@ -122,7 +158,7 @@ class _Proving:
         )
         self.compare("company", self.tables_of(World(*shuffled)), order)
         tables = self.tables_of(world)
-        for place in order[:N_ALONE]:
+        for place in order[:n_alone]:
             self.compare("company", tables, np.array([place]))
 
     def try_futures(self, rng: np.random.Generator) -> None:
@@ -200,17 +236,6 @@ class _Proving:
         """Return the verdict on each column."""
         names = [name for marks in self.changed.values() for name in marks]
         return tuple(self.verdict(name) for name in dict.fromkeys(names))
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether attributes count as known since a lead came to be.
-
-        What is a lead's only row says how it is today, or when it was exported.
-        """
-        leads = self.like.leads
-        since = leads["known_at"] - leads["created_at"]
-        has_history = bool(leads["lead_id"].duplicated().any())
-        return not has_history and bool((since < _AT_ONCE).any())
 
     def verdict(self, name: str) -> ColumnProof:
         """Return the verdict on a column."""

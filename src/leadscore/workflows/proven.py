@@ -45,7 +45,8 @@ class ColumnProof:
         As the model knows it; ``parts``, ``persona`` and ``raised`` stand before what
         is no feature.
     verdict : {"PROVEN", "ASSUMED", "UNMOVED", "LEAKS"}
-        ASSUMED: proven if what leads say was known since they came to be. UNMOVED: no
+        ASSUMED: proven if what leads say was known since they came to be; too few of
+        them have a history to show that they would tell of a change. UNMOVED: no
         future changed it, but nothing else did either, so there is nothing to prove.
     leaks : tuple of Leak
     moved_by : tuple of str
@@ -86,6 +87,8 @@ class Proof:
         Leads looked at, instants for each, rows in all.
     seed : int
         Of the sample, and of the futures.
+    history : float
+        The share of all leads of which the table says when they changed.
     """
 
     columns: tuple[ColumnProof, ...]
@@ -94,11 +97,20 @@ class Proof:
     n_instants: int
     n_rows: int
     seed: int
+    history: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no lead could be looked at."""
+        return self.n_rows == 0
 
     @property
     def holds(self) -> bool:
-        """Whether no column sees the future, and none of what was known is missed."""
-        return not self.blind and not self.of("LEAKS")
+        """Whether no column sees the future, and none of what was known is missed.
+
+        Where nothing was looked at, nothing holds.
+        """
+        return not self.is_empty and not self.blind and not self.of("LEAKS")
 
     def of(self, verdict: Verdict) -> tuple[ColumnProof, ...]:
         """Return the columns with a verdict."""

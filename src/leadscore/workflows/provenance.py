@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.bundle import code_digest
 from leadscore.kept_apart import machine_counts
 from leadscore.periods import groups_of
-from leadscore.revision import git_revision
+from leadscore.revision import code_digest, git_revision
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import n_converted_groups
 from leadscore.workflows.doubts import unheard_words

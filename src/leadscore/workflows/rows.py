@@ -6,15 +6,19 @@ features, its points rule by rule, and its persona fit, all as known then.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pandas as pd
 
 from leadscore.agreement import Agreement
+from leadscore.compiled import is_kept
 from leadscore.features import Catalogue, build_features
+from leadscore.features.kernel import fold
 from leadscore.persona import missing_attributes, persona_fit
 from leadscore.points import point_parts
 from leadscore.policy import last_raised
+from leadscore.progress import Tell, silent
 from leadscore.snapshots import attributes_at
 from leadscore.tables import Tables
 
@@ -53,6 +57,7 @@ def build_rows(
     agreement: Agreement,
     *,
     with_machines: bool = False,
+    tell: Tell = silent,
 ) -> Rows:
     """Return the rows of some snapshots, in the order given.
 
@@ -66,7 +71,11 @@ def build_rows(
     agreement : Agreement
     with_machines : bool, default=False
         Whether what machines did counts, too: to tell how much hangs on it.
+    tell : Tell, default=silent
+        Told of each part of a long log, and when the kernel is compiled first.
     """
+    if not is_kept(fold):
+        tell("compiling the feature kernel, once for this version")
     snapshots = snapshots.reset_index(drop=True)
     features = build_features(
         tables.leads,
@@ -76,6 +85,8 @@ def build_rows(
         agreement,
         functions=tables.functions,
         with_machines=with_machines,
+        n_threads=os.cpu_count() or 1,
+        tell=tell,
     )
     known = attributes_at(tables.leads, snapshots)
     persona = persona_fit(known, agreement.personas, agreement.fit)

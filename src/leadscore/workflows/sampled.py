@@ -24,10 +24,11 @@ from leadscore.merges import merges_of, roots_of
 from leadscore.snapshots import microseconds
 from leadscore.tables import Tables
 
-__all__ = ["INSTANTS", "Sample", "World", "as_instants", "draw_sample"]
+__all__ = ["INSTANTS", "LARGEST_TREE", "Sample", "World", "as_instants", "draw_sample"]
 
 INSTANTS = 6  # a lead: see `_instants`
 _LARGE_TREE = 50  # leads merged together; more are hardly one person
+LARGEST_TREE = 5_000  # that is looked at where there is no other
 _FURTHER = 4  # so many candidates for one place
 _JUDGED_ANEW = ["visible_at", "machine"]
 
@@ -68,7 +69,7 @@ class Sample:
     ----------
     world : World
         All that the tables hold about them, later facts included.
-    as_of : int64 array of shape (INSTANTS, n_leads)
+    as_of : int64 array of shape (n_instants, n_leads)
         Microseconds since 1970 UTC; leads of one merge tree share theirs, so that what
         is the future of one is the future of the others.
     lead_ids : Index of shape (n_leads,)
@@ -89,8 +90,13 @@ def as_instants(counted: Ints) -> pd.Series:
 
 
 def draw_sample(
-    tables: Tables, snapshots: pd.DataFrame, rng: np.random.Generator, *, n_leads: int
-) -> Sample:
+    tables: Tables,
+    snapshots: pd.DataFrame,
+    rng: np.random.Generator,
+    *,
+    n_leads: int,
+    n_instants: int = INSTANTS,
+) -> Sample | None:
     """Draw leads, and instants for each.
 
     Parameters
@@ -101,9 +107,19 @@ def draw_sample(
     rng : Generator
     n_leads : int
         At most; leads merged with them come on top.
+    n_instants : int, default=6
+        For each lead.
+
+    Returns
+    -------
+    Sample or None
+        None where every lead is merged with more than `LARGEST_TREE` others: part of
+        them would be other leads.
     """
     root = roots_of(merges_of(tables.leads))
     candidates = _candidates(tables, snapshots, root, rng, _FURTHER * n_leads)
+    if not candidates:
+        return None
     wide = _of_leads(tables, _with_mates(candidates, root))
     drawn = _preferred(candidates, wide, root, rng, n_leads)
     kept = pd.Index(_with_mates(drawn, root), dtype="str", name="lead_id")
@@ -114,6 +130,7 @@ def draw_sample(
         )
     )
     as_of = _instants(drawn, kept, root, world, snapshots, tables.data_end, rng)
+    as_of = as_of[:n_instants]
     return Sample(world, as_of, kept, _asked(world, kept, as_of))
 
 
@@ -126,15 +143,31 @@ def _candidates(
 ) -> list[str]:
     """Return leads to choose from: merged ones and those with a history first."""
     leads = tables.leads["lead_id"]
-    sizes = root.value_counts()
-    in_large = root.index[root.isin(sizes.index[sizes > _LARGE_TREE])]
-    from_these = snapshots["lead_id"] if len(snapshots) else leads
-    ids = pd.Index(np.sort(from_these.unique())).difference(in_large)
+    ids = _in_small_trees(snapshots["lead_id"], root)
+    if ids.empty:
+        ids = _in_small_trees(leads, root)
+    if ids.empty:
+        ids = _smallest_tree(root)
     ids = ids[rng.permutation(len(ids))]
     told_more = pd.Index(leads[leads.duplicated()].unique())
     first = ids[ids.isin(root.index)][: n // 4]
     second = ids[ids.isin(told_more)][: n // 4]
     return first.append([second, ids]).drop_duplicates()[:n].tolist()
+
+
+def _in_small_trees(ids: pd.Series, root: pd.Series) -> pd.Index:
+    """Return leads that may well be one person, sorted."""
+    sizes = root.value_counts()
+    in_large = root.index[root.isin(sizes.index[sizes > _LARGE_TREE])]
+    return pd.Index(np.sort(ids.unique())).difference(in_large)
+
+
+def _smallest_tree(root: pd.Series) -> pd.Index:
+    """Return the leads of the smallest tree, none if it is too large, too."""
+    sizes = root.value_counts().sort_index().sort_values(kind="stable")
+    if sizes.iloc[0] > LARGEST_TREE:
+        return root.index[:0]
+    return pd.Index(np.sort(root.index[root == sizes.index[0]]))
 
 
 def _with_mates(ids: list[str], root: pd.Series) -> list[str]:

@@ -112,14 +112,15 @@ def score(
     tell("reading the tables")
     tables = _read_for(data, agreement, bundle, tell)
     tell("building the features")
-    rows, left_out = rows_at(bundle, tables, as_of)
+    rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
     scores = score_rows(bundle, rows)
     warnings = doubts_of_scores(scores, tables, bundle, as_of)
-    machines = hanging_on_machines(bundle, tables, rows, scores, as_of)
     if features is not None:
         files.write_table(features, _feature_table(rows), mode=0o600)
     files.write_table(out, scores, mode=0o600)
+    # After the list is written: what would have been must not cost what is.
+    machines = hanging_on_machines(bundle, tables, rows, scores, as_of)
     return Scored(scores, left_out, bundle, tables, notes, warnings, machines)
 
 
@@ -168,7 +169,7 @@ def score_tables(
 
 
 def rows_at(
-    bundle: Bundle, tables: Tables, as_of: pd.Timestamp
+    bundle: Bundle, tables: Tables, as_of: pd.Timestamp, *, tell: Tell = silent
 ) -> tuple[Rows, dict[str, int]]:
     """Return the rows of the list at ``as_of``, and how many leads are in none.
 
@@ -182,14 +183,14 @@ def rows_at(
     snapshots = snapshots_at(tables.leads, tables.outcomes, agreement, as_of)
     status = snapshots["status"]
     asked = snapshots[status.isin(IF_RAISED)]
-    raised = build_rows(tables, asked, bundle.catalogue, agreement).raised
+    raised = build_rows(tables, asked, bundle.catalogue, agreement, tell=tell).raised
     back = asked["lead_id"][
         (raised["raised_days"] <= agreement.hand_raise.within_days).to_numpy()
     ]
     is_shown = status.isin(SHOWN) | snapshots["lead_id"].isin(back)
     left_out = status[~is_shown].value_counts().sort_index()
     shown = snapshots[is_shown].sort_values("lead_id")
-    rows = build_rows(tables, shown, bundle.catalogue, agreement)
+    rows = build_rows(tables, shown, bundle.catalogue, agreement, tell=tell)
     counted = {str(reason): int(n) for reason, n in left_out.items()}
     n_later = tables.leads["lead_id"].nunique() - len(snapshots)
     return rows, counted | ({"not known yet": n_later} if n_later else {})

@@ -159,9 +159,8 @@ def _learn_bundle(
     )
     labelled = label_for_training(snapshots, tables, agreement)
     tell("building the features")
-    rows = build_rows(
-        tables, labelled[labelled["converted"].notna()], catalogue, agreement
-    )
+    settled = labelled[labelled["converted"].notna()]
+    rows = build_rows(tables, settled, catalogue, agreement, tell=tell)
     learned = learn(rows, tables, catalogue, agreement, tell)
     return Bundle(
         model_id,

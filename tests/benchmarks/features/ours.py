@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from leadscore.agreement import Agreement, Machines
 from leadscore.features.fold import Folding, fold_buckets, fold_each
 from leadscore.interactions import FOLDED, Interactions
+from leadscore.revision import code_digest
 from leadscore.snapshots import microseconds
 from leadscore.store.events import Recipe, build_store, open_store
 from leadscore.store.known import KnownLeads
@@ -66,7 +67,16 @@ def _table(case: Case, out: object) -> pa.Table:
 
 
 def _prepare(case: Case) -> None:
-    _build(case, case.kept / "store")
+    """Make the store, unless this code has made it of this file before."""
+    folder = case.kept / "store"
+    if open_store(folder, _key(case)) is None:
+        _build(case, folder)
+
+
+def _key(case: Case) -> str:
+    stat = case.interactions.stat()
+    made = f"{stat.st_size} {stat.st_mtime_ns} {code_digest()}"
+    return hashlib.sha256(made.encode()).hexdigest()
 
 
 def _build(case: Case, folder: Path | None = None) -> None:
@@ -76,10 +86,9 @@ def _build(case: Case, folder: Path | None = None) -> None:
     stream = stream_interactions(
         case.interactions, Agreement(), KnownLeads(leads.cast(pa.large_string()))
     )
-    key = hashlib.sha256(str(case.interactions.stat()).encode()).hexdigest()
     build_store(
         folder or case.scratch / "store",
-        Recipe(key, -(-n_rows // BUCKET_ROWS), Machines(), _no_merges()),
+        Recipe(_key(case), -(-n_rows // BUCKET_ROWS), Machines(), _no_merges()),
         lambda: iter(stream),
         lambda n_own: {"n_own": n_own},
     )

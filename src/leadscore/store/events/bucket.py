@@ -6,7 +6,6 @@ as dictionaries, checksums on every page, and in its metadata what it was made f
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -18,8 +17,9 @@ import pyarrow.parquet as pq
 from leadscore import files
 from leadscore.errors import InputError
 from leadscore.interactions import BUCKET
+from leadscore.store.digest import sha256_of
 
-__all__ = ["BucketFile", "bucket_path", "made_from", "sha256_of", "write_bucket"]
+__all__ = ["BucketFile", "bucket_path", "made_from", "write_bucket"]
 
 _NOTE = b"leadscore"
 _WORDS = [field.name for field in BUCKET if pa.types.is_dictionary(field.type)]
@@ -123,6 +123,12 @@ class BucketFile:
             ) as file:
                 self._check_origin(_noted(file.metadata.metadata))
                 return file.read(list(columns), use_threads=False)
+        except FileNotFoundError as error:
+            msg = (
+                f"{self._path} is gone: another run makes the store anew, or somebody "
+                "removed it. Run again."
+            )
+            raise InputError(msg) from error
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(" ".join(str(error).split())) from error
 
@@ -151,9 +157,3 @@ class BucketFile:
             f"{self._path} is damaged ({why}). Remove it and run again: this part of "
             "the store is made anew from the interactions."
         )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the digest of a whole file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,8 @@ from typing import Any
 
 from leadscore import files
 from leadscore.errors import BusyError, OutputError, StorageError
-from leadscore.store.events.bucket import bucket_path, sha256_of
+from leadscore.store.digest import sha256_of
+from leadscore.store.events.bucket import bucket_path
 
 __all__ = [
     "MANIFEST",

@@ -31,6 +31,7 @@ _WORDS = ("kind", "channel", "content")
 # Words beyond these are written out in full: a log may have a content for each row.
 MAX_WORDS = 1 << 20
 _NULL, _IN_FULL = -1, -2
+GATHERED_ROWS = 1 << 21  # some 150 MB
 
 _SPILLED = pa.schema(
     [
@@ -41,6 +42,7 @@ _SPILLED = pa.schema(
         *((f"{name}_in_full", pa.string()) for name in _WORDS),
         ("duration_s", pa.float64()),
         ("merged_from", pa.string()),
+        ("told_at", pa.int64()),
     ]
 )
 _EVENTS = [pa.field(name, pa.int64()) for name in EVENT_KEYS]
@@ -81,13 +83,17 @@ class Scattered:
         self._vocabularies: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
         self._files = contextlib.ExitStack()
         self._writers: dict[int, Any] = {}
+        self._gathered: list[pa.RecordBatch] = []
 
     def add(self, batch: pa.Table) -> None:
         """Take some rows."""
-        self._write(self._spilled(with_copies(batch, self._merges)))
+        self._gathered.append(self._spilled(with_copies(batch, self._merges)))
+        if sum(rows.num_rows for rows in self._gathered) >= GATHERED_ROWS:
+            self._write()
 
     def close(self) -> None:
         """End the files; no more rows can be added, and `rows` can be asked."""
+        self._write()
         self._files.close()
 
     def rows(self, bucket: int) -> pa.Table:
@@ -106,10 +112,14 @@ class Scattered:
     def _spilled(self, batch: pa.Table) -> pa.RecordBatch:
         """Return rows with words as numbers, and event ids as hashes."""
         occurred = instants_of(batch, "occurred_at", None)
+        known = instants_of(batch, "known_at", occurred)
+        has_copies = "told_at" in batch.column_names
+        nothing = pa.nulls(batch.num_rows, pa.int64())
         columns: dict[str, Any] = {
             "lead_id": one_array(batch.column("lead_id")).cast(pa.string()),
             "occurred_at": occurred,
-            "known_at": instants_of(batch, "known_at", occurred),
+            "known_at": known,
+            "told_at": instants_of(batch, "told_at", known) if has_copies else nothing,
             "duration_s": _column(batch, "duration_s", pa.float64()),
             "merged_from": _column(batch, "merged_from", pa.string()),
             **event_keys(batch),
@@ -140,16 +150,21 @@ class Scattered:
         places = pa.array(codes, mask=numbers != _IN_FULL)
         return pa.array(numbers), words.cast(pa.string()).take(places)
 
-    def _write(self, rows: pa.RecordBatch) -> None:
+    def _write(self) -> None:
+        """Write what is gathered: a few hundred pieces of it, none of them tiny."""
+        if not self._gathered:
+            return
+        rows = pa.Table.from_batches(self._gathered).combine_chunks()
+        self._gathered = []
         bucket = bucket_of(rows.column("lead_id"), self._n_buckets)
         order, start = _by_bucket(bucket, self._n_buckets)
         if not self._is_wanted.all():
             order = order[self._is_wanted[bucket[order]]]
             start = np.searchsorted(bucket[order], np.arange(self._n_buckets + 1))
-        together = rows.take(pa.array(order))
+        together = _taken(rows, order)
         for b in np.flatnonzero(np.diff(start)):
             part = together.slice(start[b], start[b + 1] - start[b])
-            self._writer(int(b), part.schema).write_batch(part)
+            self._writer(int(b), part.schema).write_table(part)
 
     def _writer(self, bucket: int, schema: pa.Schema) -> Any:
         if bucket not in self._writers:
@@ -166,7 +181,7 @@ class Scattered:
             for name in spilled.column_names
             if name not in _WORDS and not name.endswith("_in_full")
         }
-        for name in ("occurred_at", "known_at"):
+        for name in ("occurred_at", "known_at", "told_at"):
             at = one_array(columns[name])
             columns[name] = at.view(pa.timestamp("us", "UTC"))
         for name in _WORDS:
@@ -194,6 +209,18 @@ def _column(batch: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
     if name not in batch.column_names:
         return pa.nulls(batch.num_rows, kind)
     return one_array(batch.column(name)).cast(kind)
+
+
+def _taken(rows: pa.Table, order: Ints) -> pa.Table:
+    """Return rows in another order; columns without a value are not shuffled."""
+    places = pa.array(order)
+    columns = [
+        pa.nulls(len(order), column.type)
+        if column.null_count == len(column)
+        else column.take(places)
+        for column in rows.columns
+    ]
+    return pa.table(columns, schema=rows.schema)
 
 
 @compiled
