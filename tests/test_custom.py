@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from leadscore.features import describe_features
 from leadscore.functions import Functions
 from leadscore.store import read_tables
 from leadscore.store.functions import read_functions
+from leadscore.workflows.record import Recorded
 from leadscore.workflows.rows import Rows, build_rows
 from leadscore.workflows.score import score_tables
 from leadscore.workflows.train import train
@@ -86,6 +88,17 @@ def everything(history: pd.DataFrame, as_of: pd.Timestamp) -> float:
     said = f"{as_of} {list(history)} {list(history.index)} {history.dtypes.tolist()}"
     rows = [[str(cell) for cell in row] for row in history.to_numpy(dtype=object)]
     return float(zlib.crc32(f"{said} {rows} {history.attrs}".encode()))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unrecorded() -> Iterator[None]:
+    """Log no run: it takes as long as the training, and nothing here looks at it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "leadscore.workflows.train.record_run",
+            lambda bundle, models, now: Recorded("none", why_not="nobody looks"),
+        )
+        yield
 
 
 @pytest.fixture(scope="module")

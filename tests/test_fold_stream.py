@@ -398,7 +398,7 @@ def typed_batch(draw, row):
     return pa.RecordBatch.from_pydict(made)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from([1, 3, 1000]))
 def test_each_batch_may_have_types_of_its_own(data, gathered_rows):
     nothing = dict.fromkeys(TYPES)
@@ -416,7 +416,7 @@ def test_each_batch_may_have_types_of_its_own(data, gathered_rows):
         place = plain.column_names.index(name)
         plain = plain.set_column(place, name, plain.column(name).cast(INSTANT))
     out = folded(batches, gathered_rows=gathered_rows)
-    assert out.equals(folded(plain.to_batches(), gathered_rows=gathered_rows))
+    assert np.array_equal(bits(out), bits(folded(plain.to_batches())))
     assert out.column("n_ever").to_pylist() == [3.0] * 3
     assert out.column("dwell_s_ever").to_pylist() == [3.0] * 3
 

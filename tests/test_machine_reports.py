@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from leadscore.workflows.machine_facts import (
     coarse_clocks,
     undeclared_machines,
 )
+from leadscore.workflows.record import Recorded
 from leadscore.workflows.rows import build_rows
 from leadscore.workflows.score import Scored, rows_at, score, score_rows
 from leadscore.workflows.train import Trained, train
@@ -101,6 +102,17 @@ def texts(agreement: str) -> dict[str, str]:
     tables = {"leads": leads, "interactions": log, "outcomes": outcomes}
     written = {name: "\n".join([*lines, ""]) for name, lines in tables.items()}
     return written | {"agreement": agreement}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unrecorded() -> Iterator[None]:
+    """Log no run: it takes as long as the training, and nothing here looks at it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "leadscore.workflows.train.record_run",
+            lambda bundle, models, now: Recorded("none", why_not="nobody looks"),
+        )
+        yield
 
 
 @pytest.fixture(scope="module")
