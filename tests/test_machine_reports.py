@@ -307,6 +307,16 @@ def test_check_advises_rules_where_there_are_none(undeclared: Tables) -> None:
     assert undeclared_machines(undeclared, parse_agreement(denied)) == []
 
 
+def test_check_advises_no_rule_that_the_agreement_would_refuse(
+    undeclared: Tables,
+) -> None:
+    """Who asks to be contacted by a click of a mail is no machine."""
+    raising = parse_agreement(PLAIN + '\n[hand_raise]\nkinds = ["email_click"]\n')
+    assert not any(
+        "email_click" in said for said in undeclared_machines(undeclared, raising)
+    )
+
+
 def with_clock(folder: Path, form: str, rules: str = RULES) -> tuple[Tables, str]:
     """The folder's log as a coarser clock writes it."""
     given = texts(PLAIN + rules)

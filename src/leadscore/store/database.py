@@ -213,10 +213,6 @@ def read_database_rows(
     return rows, table.digest()
 
 
-def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(value is None or isinstance(value, _NUMBERS) for value in values)
-
-
 def _text_of(value: Any) -> str | None:
     """Return a value as the text that the parser reads.
 

@@ -168,7 +168,8 @@ def undeclared_machines(tables: Tables, agreement: Agreement) -> list[str]:
     """Return whether usual rules would find machines where the agreement has none."""
     if agreement.machines.kinds:
         return []
-    guess = guess_machines(tables, agreement.features.deny)
+    never = {*agreement.features.deny, *agreement.hand_raise.kinds}
+    guess = guess_machines(tables, never)
     if guess is None or not guess.is_likely:
         return []
     kinds = ", ".join(f'"{kind}"' for kind in guess.rules.kinds)
