@@ -35,6 +35,7 @@ __all__ = [
     "LabelRule",
     "Labels",
     "Machines",
+    "Monotone",
     "Persona",
     "PointRule",
     "Points",
@@ -47,6 +48,8 @@ __all__ = [
 
 Grade = Literal["A", "B", "C", "D"]
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
+
+_TOLD_APART = ("persona", "fit_grade")  # segments that no file holds
 
 
 Hours = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
@@ -353,6 +356,24 @@ class Machines(Section):
         return self
 
 
+class Monotone(Section):
+    """What everybody agrees on: kinds that never lower, or never raise, a probability.
+
+    Held for the columns of the kind itself, all else equal.
+    """
+
+    raises: Names = ()
+    lowers: Names = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        both = sorted(set(self.raises) & set(self.lowers))
+        if both:
+            msg = f"both in raises and in lowers: {', '.join(both)}"
+            raise ValueError(msg)
+        return self
+
+
 class Consent(Section):
     """Flag columns of leads: a lead for whom one is true is never scored."""
 
@@ -360,7 +381,11 @@ class Consent(Section):
 
 
 class Training(Section):
-    """How the recipe is judged and what is held out to set thresholds."""
+    """How the recipe is judged and what is held out to set thresholds.
+
+    ``retrain_every_days``: how often marketing and sales agreed to train again; past
+    retrainings are replayed so, and beside it monthly, quarterly and never.
+    """
 
     seed: int = 0
     origins: Days = 3
@@ -368,10 +393,15 @@ class Training(Section):
     promise_share: Share = 0.25
     promise_days: Days | None = None
     min_conversions: Days = 20
+    retrain_every_days: Days = 30
 
 
 class Agreement(Section):
-    """The whole agreement; see the sections for the meaning of each key."""
+    """The whole agreement; see the sections for the meaning of each key.
+
+    ``segments``: attributes by which leads are told apart, ``persona`` and
+    ``fit_grade`` among them, to see whether probabilities hold for each value.
+    """
 
     version: str = "1"
     time_zone: str = "UTC"
@@ -387,8 +417,27 @@ class Agreement(Section):
     labels: Labels = Labels()
     hand_raise: HandRaise = HandRaise()
     machines: Machines = Machines()
+    monotone: Monotone = Monotone()
     consent: Consent = Consent()
     training: Training = Training()
+    segments: Names = ()
+
+    @model_validator(mode="after")
+    def _segments_are_categories(self) -> Self:
+        known = self.attributes.items()
+        categories = sorted(name for name, a in known if a.kind == "category")
+        allowed = list(dict.fromkeys([*categories, *_TOLD_APART]))
+        wrong = [name for name in self.segments if name not in allowed]
+        if wrong:
+            msg = (
+                f"segments names what is no category: {', '.join(wrong)}. Allowed: "
+                f"{', '.join(allowed)}"
+            )
+            raise ValueError(msg)
+        if len(set(self.segments)) < len(self.segments):
+            msg = f"segments names the same twice: {', '.join(self.segments)}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _names_hold_together(self) -> Self:
@@ -401,11 +450,13 @@ class Agreement(Section):
         named = {rule.kind for rule in self.points.rules}
         named |= set(self.hand_raise.kinds) | set(self.engagement.weights)
         named |= self.features.weighted_kinds
+        named |= set(self.monotone.raises) | set(self.monotone.lowers)
         useless = sorted(named & set(self.features.deny))
         if useless:
             msg = (
                 "kinds on the deny-list earn no points, no engagement, weigh nothing "
-                f"in a decay and raise no hand: {', '.join(useless)}"
+                "in a decay, raise no hand and turn no probability: "
+                f"{', '.join(useless)}"
             )
             raise ValueError(msg)
         judged = set(self.machines.kinds)
@@ -420,6 +471,14 @@ class Agreement(Section):
             msg = (
                 "[machines] and [hand_raise] name the same kinds: what a machine made "
                 f"raises no hand; take them out of one of the two: {', '.join(asking)}"
+            )
+            raise ValueError(msg)
+        turned = {*self.monotone.raises, *self.monotone.lowers}
+        no_kinds = sorted(turned & {*self.attributes, "persona_fit", "points"})
+        if no_kinds:
+            msg = (
+                "[monotone] takes kinds of interactions; these are none: "
+                f"{', '.join(no_kinds)}"
             )
             raise ValueError(msg)
         asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))
