@@ -10,10 +10,11 @@ import pytest
 
 from leadscore.agreement import Agreement, parse_agreement
 from leadscore.bundle import Bundle
+from leadscore.model import CANDIDATES
 from leadscore.periods import backtest_periods, groups_of
 from leadscore.snapshots import known_before, label_snapshots, training_snapshots
 from leadscore.tables import Tables
-from leadscore.workflows import backtest
+from leadscore.workflows import backtest, contest
 from leadscore.workflows.rows import Rows, build_rows
 
 
@@ -80,12 +81,44 @@ def test_every_fitted_window_ends_before_its_origin(
         assert len(task.test) > 1000
 
 
-def test_the_best_log_loss_on_later_time_ships(bundle: Bundle) -> None:
-    ships = [row for row in bundle.metrics["candidates"] if row["ships"]]
-    best = min(ships, key=lambda row: row["log_loss"][0])
-    assert bundle.metrics["winner"] == best["name"]
+def test_the_recipe_that_ships_is_beaten_by_none_beyond_chance(
+    bundle: Bundle,
+) -> None:
+    winner = bundle.metrics["winner"]
     assert bundle.model is not None
-    assert bundle.model.name == best["name"]
+    assert bundle.model.name == winner
+    for row in bundle.metrics["candidates"]:
+        if row["name"] == winner:
+            assert row["difference"] == pytest.approx((0, 0, 0))
+        elif row["ships"]:
+            assert row["difference"][2] >= 0
+
+
+def said_of(
+    n: int, gain: dict[str, float], seed: int = 0
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Losses of each recipe, lower by its gain; and draws of the rows, one a group."""
+    rng = np.random.default_rng(seed)
+    common, draws = rng.exponential(0.3, n), rng.multinomial(n, np.full(n, 1 / n), 200)
+    losses = {
+        name: common + rng.normal(0, 0.1, n) - gain.get(name, 0.0)
+        for name in CANDIDATES
+    }
+    return losses, draws.astype(np.uint16)
+
+
+def test_the_lowest_loss_ships_only_where_chance_does_not_explain_it() -> None:
+    for gain, winner in (
+        ({}, "blend"),
+        ({"boosting": 0.2}, "boosting"),
+        ({"boosting": 0.2, "points": 0.4}, "points"),
+        ({"blend": 0.2}, "blend"),
+    ):
+        assert contest._winner(*said_of(200, gain)) == winner
+    losses, draws = said_of(200, {"ridge": 0.001})
+    lowest = min(losses, key=lambda name: losses[name].mean())
+    assert lowest != "blend"  # the luckiest, and that is no reason
+    assert contest._winner(losses, draws) == "blend"
 
 
 def test_the_table_holds_trivial_rivals(bundle: Bundle) -> None:
@@ -122,7 +155,7 @@ def test_the_advantage_is_the_difference_and_surer_than_both_alone(
 
 def test_against_themselves_points_have_no_advantage() -> None:
     drawn = np.array([0.1, 0.2, 0.3])
-    assert backtest._advantage((0.2, drawn), (0.2, drawn)) == (0.0, 0.0, 0.0)
+    assert contest._advantage((0.2, drawn), (0.2, drawn)) == (0.0, 0.0, 0.0)
 
 
 def test_gains_agree_with_the_precision_where_the_list_is_worked(
@@ -142,8 +175,8 @@ def test_lists_are_the_days_of_the_calendar(
 ) -> None:
     as_of = rows.snapshots["as_of"]
     found = backtest.backtest_tasks(rows.snapshots, tables.outcomes, bundle.agreement)
-    lists = backtest._lists(as_of, found, bundle.agreement)
     tested = as_of.iloc[np.concatenate([task.test for task in found])]
+    lists = contest._lists(tested, [len(task.test) for task in found], bundle.agreement)
     assert bundle.metrics["n_lists"] == len(set(lists)) == tested.nunique()
     assert (tested.groupby(lists).nunique() == 1).all()
 
@@ -153,8 +186,9 @@ def test_where_snapshots_stand_at_ages_each_period_is_a_list(
 ) -> None:
     found = backtest.backtest_tasks(rows.snapshots, tables.outcomes, bundle.agreement)
     ages = parse_agreement("[snapshots]\nat_age_hours = [24]\n")
-    lists = backtest._lists(rows.snapshots["as_of"], found, ages)
-    assert list(np.bincount(lists)) == [len(task.test) for task in found]
+    sizes = [len(task.test) for task in found]
+    tested = rows.snapshots["as_of"].iloc[np.concatenate([t.test for t in found])]
+    assert list(np.bincount(contest._lists(tested, sizes, ages))) == sizes
 
 
 def test_the_top_is_taken_of_each_list_and_not_of_all_together() -> None:
@@ -163,13 +197,13 @@ def test_the_top_is_taken_of_each_list_and_not_of_all_together() -> None:
     probability = np.array([0.9, 0.8, 0.2, 0.1])
     draws = np.ones((3, 4), dtype=np.uint16)
     lists = np.array([0, 0, 1, 1])
-    value, drawn = backtest._top(converted, probability, lists, draws, 0.5)
+    value, drawn = contest._top(converted, probability, lists, draws, 0.5)
     assert value == pytest.approx(1 / 2)
     np.testing.assert_allclose(drawn, 1 / 2)
-    row = backtest._at_top("points", converted, probability, lists, (value, drawn), 0.5)
+    row = contest._at_top("points", converted, probability, lists, (value, drawn), 0.5)
     assert row["precision_at_capacity"] == pytest.approx((0.5, 0.5, 0.5))
     assert row["lift_at_capacity"] == pytest.approx(1)
-    at_half = backtest._gains(converted, probability, probability, lists)[10]
+    at_half = contest._gains(converted, probability, probability, lists)[10]
     assert at_half == pytest.approx({"share": 0.5, "model": 0.5, "points": 0.5})
 
 
@@ -177,11 +211,11 @@ def test_a_stated_capacity_says_how_far_down_the_list_sales_gets() -> None:
     """5 a week, a list of 200 leads every 14 days: 10 of them. Never more than all."""
     as_of = pd.Series(np.repeat(pd.date_range("2025-01-01", periods=3), 200))
     agreement = parse_agreement("[labels.SQL]\ncapacity_per_week = 5\n")
-    assert backtest._share_taken(as_of, agreement) == pytest.approx(5 * 2 / 200)
+    assert contest._share_taken(as_of, agreement) == pytest.approx(5 * 2 / 200)
     more = parse_agreement("[labels.SQL]\ncapacity_per_week = 500\n")
-    assert backtest._share_taken(as_of, more) == 1.0
+    assert contest._share_taken(as_of, more) == 1.0
     none = parse_agreement("")
-    assert backtest._share_taken(as_of, none) == 0.1
+    assert contest._share_taken(as_of, none) == 0.1
 
 
 def test_a_test_period_of_one_class_is_left_out(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from leadscore.calibration import Sigmoid, draw_sigmoids, fit_sigmoid, interval
+from leadscore.calibration import Sigmoid, fit_sigmoid
 
 
 def overconfident(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -66,38 +66,30 @@ def test_separated_classes_stay_finite() -> None:
     assert np.isfinite([found.slope, found.intercept]).all()
 
 
-def test_a_weight_of_two_is_the_row_twice() -> None:
-    raw, converted = overconfident(200)
-    weight = np.where(np.arange(200) < 100, 2.0, 1.0)
-    twice = np.r_[np.arange(200), np.arange(100)]
-    weighted = fit_sigmoid(raw, converted, weight=weight)
-    repeated = fit_sigmoid(raw[twice], converted[twice])
-    assert weighted.slope == pytest.approx(repeated.slope)
-    assert weighted.intercept == pytest.approx(repeated.intercept)
+@pytest.mark.parametrize("belief", [0.1, 30.0, 1e3])
+def test_belief_in_the_identity_is_a_normal_prior(belief: float) -> None:
+    """The fit is where the posterior is highest: no step to any side goes up."""
+    raw, converted = overconfident(400)
+
+    def posterior(slope: float, intercept: float) -> float:
+        p = expit(slope * logit(raw) + intercept)
+        likelihood = np.log(np.where(converted == 1, p, 1 - p)).sum()
+        return likelihood - belief / 2 * ((slope - 1) ** 2 + intercept**2 / 5)
+
+    found = fit_sigmoid(raw, converted, belief=belief)
+    best = posterior(found.slope, found.intercept)
+    for d_slope, d_intercept in ((1e-3, 0), (-1e-3, 0), (0, 1e-3), (0, -1e-3)):
+        assert posterior(found.slope + d_slope, found.intercept + d_intercept) < best
 
 
-def test_the_interval_of_the_calibration_covers_the_truth_nine_times_in_ten() -> None:
-    """On 60 simulated firms of 300 leads, at a probability in the middle."""
-    at = np.array([expit(2 * -1.5)])
-    covered = 0
-    for seed in range(60):
-        raw, converted = overconfident(300, seed)
-        draws = draw_sigmoids(
-            raw,
-            converted,
-            np.arange(300).astype(str),
-            n_draws=100,
-            rng=np.random.default_rng(seed),
-        )
-        low, high = interval(at, draws)
-        covered += int(low[0] <= expit(-1.5) <= high[0])
-    assert covered >= 48  # P(Bin(60, .9) < 48) is about .01
-
-
-def test_without_draws_there_is_no_interval() -> None:
-    low, high = interval(np.array([0.2]), [])
-    assert np.isnan(low).all()
-    assert np.isnan(high).all()
+def test_more_belief_stays_nearer_to_the_identity_and_data_overcome_it() -> None:
+    slopes = [
+        fit_sigmoid(*overconfident(n), belief=belief).slope
+        for n, belief in ((1000, 1e6), (1000, 200), (20_000, 200), (20_000, 1e-3))
+    ]
+    assert slopes == sorted(slopes, reverse=True)
+    assert slopes[0] == pytest.approx(1, abs=0.01)
+    assert slopes[2] == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_identity_changes_nothing() -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from leadscore.bundle import Bundle
-from leadscore.calibration import Sigmoid
 from leadscore.drivers import MIN_LEADS, drivers_of
 from leadscore.explain import typical_row
 from leadscore.features import Catalogue
@@ -23,10 +22,9 @@ CATALOGUE = Catalogue(kinds=(), channels=(), categories={}, columns=())
 class Known:
     """Log odds: 2 for a red word, -1 for each demo in 30 days, nothing else."""
 
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
         odds = 2.0 * (rows["word"] == "red").to_numpy() - rows["n_demo_30d"].to_numpy()
-        p = 1 / (1 + np.exp(1 - odds))
-        return np.column_stack([1 - p, p])
+        return 1 / (1 + np.exp(1 - odds))
 
 
 def rows_of(n: int = N) -> pd.DataFrame:
@@ -45,7 +43,7 @@ def rows_of(n: int = N) -> pd.DataFrame:
 
 def described(rows: pd.DataFrame, leads: np.ndarray | None = None) -> dict[str, Any]:
     columns = ("word", "n_demo_30d", "noise")
-    model = FittedModel("x", Known(), Sigmoid(1.0, 0.0), [], columns, (), {})
+    model = FittedModel("x", Known(), columns, (), {})
     found = drivers_of(
         rows,
         np.arange(len(rows)) if leads is None else leads,
@@ -86,7 +84,7 @@ def test_the_strongest_comes_first_and_nulls_are_levels() -> None:
 def kind_levels(rows: pd.DataFrame) -> dict[str, float]:
     """The levels of a kind: its columns are one group."""
     columns = ("n_demo_30d", "word")
-    model = FittedModel("x", Known(), Sigmoid(1.0, 0.0), [], columns, (), {})
+    model = FittedModel("x", Known(), columns, (), {})
     declared = Catalogue.model_validate(
         {
             "kinds": ["demo"],

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from leadscore.bundle import Bundle
-from leadscore.calibration import Sigmoid
 from leadscore.drivers import drivers_of
 from leadscore.explain import (
     column_groups,
@@ -28,10 +27,9 @@ from tests.test_train_score import AS_OF
 class Known:
     """An opinion whose log odds are 3 for a red word, and -1 per unit of noise."""
 
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
         odds = 3.0 * (rows["word"] == "red").to_numpy() - rows["noise"].to_numpy() - 2
-        p = 1 / (1 + np.exp(-odds))
-        return np.column_stack([1 - p, p])
+        return 1 / (1 + np.exp(-odds))
 
 
 ROWS = pd.DataFrame(
@@ -41,7 +39,7 @@ ROWS = pd.DataFrame(
         "idle": [7.0, 7.0, 7.0, 7.0],
     }
 )
-MODEL = FittedModel("x", Known(), Sigmoid(1.0, 0.0), [], tuple(ROWS.columns), (), {})
+MODEL = FittedModel("x", Known(), tuple(ROWS.columns), (), {})
 
 
 def explain(rows: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +109,7 @@ def test_reasons_and_drivers_speak_of_everything_that_can_be_declared() -> None:
     made = build_rows(world.tables, world.snapshots(), MANY_COLUMNS, EXTENDED)
     rows = made.features
     names = tuple(rows)
-    model = FittedModel("x", Everything(), Sigmoid(1.0, 0.0), [], names, (), {})
+    model = FittedModel("x", Everything(), names, (), {})
     groups = column_groups(names, MANY_COLUMNS)
     words = describe_features(MANY_COLUMNS, EXTENDED)
     typical = typical_row(rows)
@@ -141,10 +139,9 @@ def test_reasons_and_drivers_speak_of_everything_that_can_be_declared() -> None:
 class Everything:
     """An opinion on which every number has some weight."""
 
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
         numbers = rows.select_dtypes("number").fillna(-1.0).to_numpy()
-        p = 1 / (1 + np.exp(-np.tanh(numbers).sum(axis=1) / 10))
-        return np.column_stack([1 - p, p])
+        return 1 / (1 + np.exp(-np.tanh(numbers).sum(axis=1) / 10))
 
 
 def test_a_reason_depends_on_no_other_row() -> None:
@@ -159,7 +156,7 @@ def test_every_column_of_the_model_is_in_a_group_with_words(bundle: Bundle) -> N
     assert set(groups) == set(bundle.model.columns)
     words = describe_features(bundle.catalogue, bundle.agreement)
     alone = {group for column, group in groups.items() if column == group}
-    assert alone <= set(words) | {"persona_fit"}
+    assert alone <= set(words) | {"persona_fit", "points"}
 
 
 def test_every_scored_lead_has_a_reason(bundle: Bundle, tables: Tables) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shutil
 import signal
@@ -58,8 +59,12 @@ def own(logged: Path, tmp_path: Path) -> Path:
 
 def hopeful(bundle: Bundle) -> Bundle:
     assert bundle.model is not None
-    sigmoid = Sigmoid(bundle.model.sigmoid.slope, bundle.model.sigmoid.intercept + 0.5)
-    model = dataclasses.replace(bundle.model, sigmoid=sigmoid)
+    classifier = copy.copy(bundle.model.classifier)
+    classifier.sigmoids_ = {
+        name: Sigmoid(sigmoid.slope, sigmoid.intercept + 0.5)
+        for name, sigmoid in classifier.sigmoids_.items()
+    }
+    model = dataclasses.replace(bundle.model, classifier=classifier)
     return dataclasses.replace(bundle, model_id=OTHER, model=model)
 
 

@@ -448,6 +448,8 @@ def test_the_sections_answer_the_questions_in_order(bundle: Bundle) -> None:
     assert [section.heading for section in report_of(bundle).sections] == [
         "Is it better than the points alone?",
         "Can its probabilities be taken at their word?",
+        "Does it hold for every kind of lead?",
+        "What does it cost not to retrain?",
         "How far down the list does it pay to go?",
         "What did each label mean so far?",
         "What moves the probability?",

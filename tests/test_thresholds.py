@@ -92,7 +92,7 @@ def test_a_capacity_without_held_out_leads_lets_nobody_in() -> None:
     agreement = parse_agreement("[labels.SQL]\ncapacity_per_week = 4\n")
     found = choose(held_out([], []), agreement)
     assert found["SQL"].probability is None
-    assert "no held-out lead passes its gate" in found["SQL"].because
+    assert "no held-out lead reaches" in found["SQL"].because
 
 
 def test_a_capacity_below_the_strictest_threshold_says_so() -> None:

@@ -19,6 +19,7 @@ import sqlalchemy.exc
 from leadscore import files, tracking
 from leadscore.bundle import Bundle
 from leadscore.errors import BusyError, InputError, LeadscoreError, OutputError
+from leadscore.model import BASELINES, CANDIDATES
 from leadscore.tables import Tables
 from leadscore.tracking import store as store_module
 from leadscore.tracking.store import EXPERIMENT
@@ -85,7 +86,7 @@ def test_a_training_is_one_run_with_its_figures_words_and_report(
     assert "convert" in run.data.tags["mlflow.note.content"]
     table = client.download_artifacts(run.info.run_id, "tables/candidates.csv")
     names = list(pd.read_csv(table)["candidate"])
-    assert names == ["base rate", "recency", "points", "logistic", "boosting"]
+    assert names == [*BASELINES, *CANDIDATES]
     assert list(elsewhere.iterdir()) == []
 
 
@@ -120,13 +121,8 @@ def test_business_comes_first_and_technical_figures_stand_apart(
 def test_the_candidates_are_a_table_with_their_intervals(bundle: Bundle) -> None:
     table = run_candidates(bundle).set_index("candidate")
     value, low, high = bundle.metrics["candidates"][-1]["log_loss"]
-    assert list(
-        table.loc["boosting", ["log_loss", "log_loss_low", "log_loss_high"]]
-    ) == [
-        value,
-        low,
-        high,
-    ]
+    bounds = ["log_loss", "log_loss_low", "log_loss_high"]
+    assert list(table.loc[CANDIDATES[-1], bounds]) == [value, low, high]
     assert table.loc["base rate", "auc":"auc_high"].isna().all()
 
 

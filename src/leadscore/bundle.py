@@ -2,8 +2,8 @@
 
     models/<model_id>/
         agreement.toml    as it was read      agreement.json   with every default
-        catalogue.json    columns and words   model.json       calibration, columns
-        classifier.skops  the estimator       policy.json      thresholds, edges
+        catalogue.json    columns and words   model.json       columns, settings
+        classifier.skops  the classifier      policy.json      thresholds, edges
         metrics.json      the contest         provenance.json  data, code, versions
         manifest.json     sha256 of each of the above
 
@@ -30,7 +30,6 @@ import skops.io
 
 from leadscore import files
 from leadscore.agreement import Agreement
-from leadscore.calibration import Sigmoid
 from leadscore.errors import InputError, RefusedError
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
@@ -48,7 +47,7 @@ __all__ = [
     "set_current",
 ]
 
-FORMAT = 1
+FORMAT = 2
 MODEL_ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.skops"
@@ -56,6 +55,13 @@ CLASSIFIER = "classifier.skops"
 # What our candidates are made of and skops does not trust by itself. A type that is not
 # here is refused on loading: the list is never taken from the file.
 TRUSTED_TYPES = (
+    "leadscore.calibration.Sigmoid",
+    "leadscore.recipe.blend.Blend",
+    "leadscore.recipe.boosting.Boosting",
+    "leadscore.recipe.classifier.LeadClassifier",
+    "leadscore.recipe.columns.Columns",
+    "leadscore.recipe.linear.Linear",
+    "leadscore.recipe.prior.Prior",
     "numpy.dtype",
     "functools.partial",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",  # in splines of scipy 1.17
@@ -223,8 +229,6 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     if model is not None:
         described |= {
             "name": model.name,
-            "sigmoid": asdict(model.sigmoid),
-            "draws": [[draw.slope, draw.intercept] for draw in model.draws],
             "columns": model.columns,
             "grid": model.grid,
             "settings": model.settings,
@@ -243,7 +247,7 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         "provenance.json": _json(bundle.provenance),
     }
     if model is not None:
-        contents[CLASSIFIER] = skops.io.dumps(model.estimator)
+        contents[CLASSIFIER] = skops.io.dumps(model.classifier)
         _check_types(contents[CLASSIFIER])  # never write what could not be read
     return contents
 
@@ -316,8 +320,6 @@ def _load_model(
     return FittedModel(
         described["name"],
         skops.io.loads(contents[CLASSIFIER], trusted=list(TRUSTED_TYPES)),
-        Sigmoid(**described["sigmoid"]),
-        [Sigmoid(slope, intercept) for slope, intercept in described["draws"]],
         tuple(described["columns"]),
         tuple(described["grid"]),
         described["settings"],

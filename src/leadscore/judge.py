@@ -68,7 +68,6 @@ def judge(
         A status is unknown, or a row has no points.
     """
     _check_rows(features, status)
-    _check_rows(features, status)
     probability, low, high = _probabilities(bundle, features, status == ELIGIBLE)
     said = pd.DataFrame(
         {

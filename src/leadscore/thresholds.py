@@ -188,9 +188,16 @@ def _aim(rule: LabelRule) -> str:
     return f"takes {rule.capacity_per_week:g} leads a week"
 
 
+def _gate(rule: LabelRule) -> str:
+    return f" of fit {rule.min_fit} or better" if rule.min_fit else ""
+
+
 def _why_not(n: int, rule: LabelRule) -> str:
     if n == 0:
-        return "no held-out lead passes its gate, so it is not issued by probability."
+        return (
+            f"no held-out lead{_gate(rule)} reaches a threshold that was tried, so it "
+            "is not issued by probability."
+        )
     if rule.precision is None:
         return (
             "the strictest threshold already lets more held-out leads in, so it is not "

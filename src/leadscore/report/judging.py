@@ -7,7 +7,7 @@ from typing import Any
 from leadscore.bundle import Bundle
 from leadscore.report.document import Cell, Column, Lines, Section, Table
 from leadscore.report.judged import Judged
-from leadscore.report.words import bounded, day
+from leadscore.report.words import bounded, day, listed, percent
 
 __all__ = ["judging_section", "words_section"]
 
@@ -32,7 +32,7 @@ _PERIODS = (
 
 def judging_section(bundle: Bundle, judged: Judged | None) -> Section:
     """Return the contest and the papers of the model."""
-    paragraphs = _contest_words(judged) if judged else (_NOT_JUDGED,)
+    paragraphs = _contest_words(judged, bundle) if judged else (_NOT_JUDGED,)
     tables = _contest_tables(bundle, judged) if judged else ()
     return Section(
         "How was this judged?",
@@ -47,20 +47,35 @@ _NOT_JUDGED = (
 )
 
 
-def _contest_words(judged: Judged) -> tuple[str, ...]:
+def _contest_words(judged: Judged, bundle: Bundle) -> tuple[str, ...]:
     return (
         f"We stood on {len(judged.periods)} past dates, used only what was known then, "
         f"and looked at what came later: {judged.n_tested:,} rows, each one lead on "
         "one list. A lead stands on many lists, so every interval (95%, in brackets) "
-        "resamples whole leads or accounts, never rows. The recipe with the lowest log "
-        "loss ships; it is then fitted again on newer data, so these figures are of "
-        "the recipe, not of the very model.",
+        "resamples whole leads or accounts, never rows. The blend ships, unless "
+        "another recipe had a lower log loss by more than chance; it is then fitted "
+        "again on newer data, so these figures are of the recipe, not of the very "
+        "model.",
+        "Points: the points, made a probability. Ridge and splines: weighted sums of "
+        "what is known, held near the points; splines may bend. Boosting: many small "
+        "decision trees. Blend: a mean of these three, pulled back to the points as "
+        f"far as the data is too small to leave them.{_mixed(bundle)}",
         "Log loss and Brier score: how far probabilities are from what happened, less "
         "is better. AUC: how often a lead that converts stands above one that does "
         "not, 0.5 is chance. Average precision: the mean precision down the list. "
         "Precision at the top: of the places at the top of the lists, how many were "
         "followed by a conversion.",
     )
+
+
+def _mixed(bundle: Bundle) -> str:
+    """Return what the shipped blend is made of."""
+    model = bundle.model
+    if model is None or model.name != "blend" or "blend" not in model.settings:
+        return ""
+    parts = sorted(model.settings["blend"].items(), key=lambda part: -part[1])
+    said = listed([f"{percent(share)} {name}" for name, share in parts])
+    return f" Here: {said}."
 
 
 def _contest_tables(bundle: Bundle, judged: Judged) -> tuple[Table, ...]:
@@ -139,6 +154,11 @@ def words_section(bundle: Bundle) -> Section:
         ),
         ("95% interval", "Where the true number lies, as far as this data can tell."),
         ("odds", "Chance for against chance against: 20% are odds of 1 to 4."),
+        (
+            "probability_low, probability_high",
+            "Built to hold the true probability of nine in ten leads, as far as it "
+            "hangs on what is known of a lead; a quiet inner wish is in no data.",
+        ),
         ("typical lead", "One with the middle or commonest value in everything."),
     ]
     if not bundle.agreement.hand_raise.kinds:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from leadscore.bundle import Bundle
 from leadscore.kept_apart import machines_said
+from leadscore.report.cadence import cadence_section
 from leadscore.report.document import Report, Section, Tile
 from leadscore.report.drivers import drivers_section
 from leadscore.report.judged import Judged, judged_of
 from leadscore.report.judging import judging_section, words_section
 from leadscore.report.labels import labels_section
 from leadscore.report.later import gains_section, points_section, reliability_section
+from leadscore.report.segments import segments_section
 from leadscore.report.verdict import verdict_of
 from leadscore.report.words import day, percent
 
@@ -91,13 +93,16 @@ def _later(judged: Judged, bundle: Bundle) -> tuple[Section, ...]:
     return (
         points_section(judged, bundle),
         reliability_section(judged),
+        *segments_section(bundle),
+        *cadence_section(bundle),
         gains_section(judged),
     )
 
 
 def _lacks(bundle: Bundle) -> tuple[Section, ...]:
     heading = "What the data lacks, and what to do about it"
-    lacks = tuple(bundle.metrics.get("lacks", ()))
+    found = bundle.metrics
+    lacks = (*found.get("suspects", ()), *found.get("lacks", ()))
     nothing = () if lacks else ("Nothing that we look for is missing.",)
     return (Section(heading, (*nothing, *_machines(bundle)), items=lacks),)
 

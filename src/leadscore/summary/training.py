@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from leadscore.kept_apart import machines_said
+from leadscore.summary.cadence import cadence_lines
 from leadscore.summary.lines import notes, wrapped
 from leadscore.summary.recording import recorded_facts, recorded_lines
+from leadscore.summary.segments import segment_lines
 
 if TYPE_CHECKING:
     from leadscore.workflows.train import Trained
@@ -36,6 +38,9 @@ def train_lines(trained: Trained) -> list[str]:
             "",
             *_contest(bundle.metrics, bundle.model.name if bundle.model else ""),
         ]
+    lines += [*cadence_lines(bundle.metrics), *segment_lines(bundle.metrics)]
+    for said in bundle.metrics.get("suspects", ()):
+        lines += wrapped(f"WARNING: {said}", indent="  ")
     lines += ["", *_labels(trained)]
     if facts["degraded"]:
         lines += ["", *wrapped(f"DEGRADED: {facts['degraded']}")]

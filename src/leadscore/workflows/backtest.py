@@ -1,8 +1,8 @@
-"""The contest: every candidate at every past origin, judged on what came later.
+"""The backtest: every recipe at every past origin, judged on what came later.
 
-Goes in: rows of all mature snapshots, outcomes. Comes out: a table of candidates and
-the winner. At each origin we stand on that day: a snapshot is fitted on iff its outcome
-window and the lag had ended, and its outcome is the one known then.
+Goes in: rows of all mature snapshots, outcomes. Comes out: a contest, and the recipe as
+it stood at the first origin. At each origin we stand on that day: a snapshot is fitted
+on iff its outcome window and the lag had ended, and its outcome is the one known then.
 """
 
 from __future__ import annotations
@@ -14,90 +14,24 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from leadscore import metrics
 from leadscore.agreement import Agreement
-from leadscore.model import BASELINES, CANDIDATES, fit_model
+from leadscore.model import BASELINES, CANDIDATES, baseline
+from leadscore.monotone import Held
 from leadscore.periods import Period, backtest_periods, check_periods, groups_of
 from leadscore.progress import Tell, silent
+from leadscore.recipe import LeadClassifier
 from leadscore.snapshots import label_snapshots
+from leadscore.workflows.contest import Contest, judge_contest
 from leadscore.workflows.rows import Rows
 
 __all__ = [
-    "Contest",
     "Task",
+    "Tuned",
     "backtest_tasks",
     "n_converted_groups",
     "period_counts",
     "run_contest",
 ]
-
-N_DRAWS = 500
-N_SHARES = 21  # 0, 5 %, ... 100 % of each list
-TOP_SHARE = 0.1  # what sales is taken to work where the agreement states no capacity
-
-
-_Drawn = tuple[float, np.ndarray]  # a value, and what it is in each draw
-
-
-@dataclass(frozen=True)
-class Contest:
-    """What the backtest found.
-
-    Whatever is said of the top is of the top of each list: sales works today's list,
-    never a mixture of all.
-
-    Parameters
-    ----------
-    winner : str
-        The candidate of the lowest log loss on later data.
-    table : list of dict
-        One row a candidate and baseline: ``name, ships`` and (value, low, high) of
-        ``log_loss, brier, auc, average_precision, precision_interval`` (the precision
-        at capacity), of ``precision_at_capacity`` (worst, expected, best over ties),
-        ``lift_at_capacity`` and the Brier decomposition. The base rate ranks nobody:
-        null.
-    taken : float
-        The share of each list that the capacity takes; a tenth where none is stated.
-    n_lists : int
-        How many lists were judged: the later days of the calendar; where snapshots
-        stand at ages there are none, and each test period is one.
-    periods : list of dict
-        ``origin, end, n_fit, n_test`` and the converted groups of both.
-    reliability : list of dict
-        Of the winner; see `metrics.reliability`.
-    base_rate : tuple of float
-        (value, low, high): the share of the later snapshots that converted.
-    advantage : tuple of float
-        (value, low, high) of the winner's precision at capacity less that of the
-        points, in the same draws; zero where the points won.
-    gains : list of dict
-        ``share, model, points``: of all rows that converted, how many the top ``share``
-        of each list holds; ``model`` is the winner.
-    """
-
-    winner: str
-    table: list[dict[str, Any]]
-    periods: list[dict[str, Any]]
-    reliability: list[dict[str, Any]]
-    taken: float
-    n_lists: int
-    base_rate: tuple[float, float, float]
-    advantage: tuple[float, float, float]
-    gains: list[dict[str, float]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data for the bundle."""
-        return {
-            "winner": self.winner,
-            "candidates": self.table,
-            "periods": self.periods,
-            "reliability": self.reliability,
-            "taken": self.taken,
-            "n_lists": self.n_lists,
-            "base_rate": self.base_rate,
-            "advantage": self.advantage,
-            "gains": self.gains,
-        }
 
 
 @dataclass(frozen=True)
@@ -110,6 +44,14 @@ class Task:
     test: np.ndarray
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """The recipe as it stood at an origin, and the newest as_of that it had seen."""
+
+    newest: pd.Timestamp
+    recipe: LeadClassifier
+
+
 def n_converted_groups(converted: np.ndarray, groups: np.ndarray) -> int:
     """Return how many leads (accounts) converted at least once."""
     return len(np.unique(groups[converted == 1]))
@@ -120,8 +62,10 @@ def run_contest(
     outcomes: pd.DataFrame,
     agreement: Agreement,
     *,
+    held: Held,
+    told: pd.DataFrame | None = None,
     tell: Tell = silent,
-) -> Contest | None:
+) -> tuple[Contest, list[Tuned]] | None:
     """Return the contest, or None where no origin has enough to fit and to test on.
 
     Parameters
@@ -131,29 +75,52 @@ def run_contest(
     outcomes : DataFrame
     agreement : Agreement
         ``training.min_conversions`` converted leads (accounts) are needed to fit.
+    held : Held
+        Columns whose direction is held.
+    told : DataFrame, default=None
+        All features, where those of ``rows`` are fewer: segments may be among them.
     tell : Tell, default=silent
-        Told of each fit that is done.
+        Told of each origin that is done.
+
+    Returns
+    -------
+    contest : Contest
+    tuned : list of Tuned
+        The recipe as it stood at each origin, oldest first: whoever stands on a later
+        day may use what the folds chose there.
     """
     groups = groups_of(rows.snapshots)
     tasks = backtest_tasks(rows.snapshots, outcomes, agreement)
     if not tasks:
         return None
-    names = [*BASELINES, *CANDIDATES]
-    fits = [(name, task) for task in tasks for name in names]
     running = joblib.Parallel(n_jobs=-1, batch_size=1, return_as="generator")(
-        joblib.delayed(_predict)(name, rows.features, task, groups, agreement)
-        for name, task in fits
+        joblib.delayed(_said)(rows.features, task, groups, held, agreement)
+        for task in tasks
     )
-    predicted = []
-    for probability in running:
-        predicted.append(probability)
-        tell("judging candidates on later time", done=len(predicted), total=len(fits))
-    tested = np.concatenate([task.test for task in tasks])
+    found = []
+    for of_origin in running:
+        found.append(of_origin)
+        tell("judging recipes on later time", done=len(found), total=len(tasks))
     pooled = {
-        name: np.concatenate(predicted[place :: len(names)])
-        for place, name in enumerate(names)
+        name: np.concatenate([said[name] for said, _ in found])
+        for name in (*BASELINES, *CANDIDATES)
     }
-    return _judge(rows, tested, pooled, groups, tasks, agreement)
+    contest = judge_contest(
+        rows,
+        np.concatenate([task.test for task in tasks]),
+        pooled,
+        groups,
+        [len(task.test) for task in tasks],
+        [period_counts(task, rows.snapshots, groups) for task in tasks],
+        agreement,
+        features=rows.features if told is None else told,
+    )
+    as_of = rows.snapshots["as_of"]
+    tuned = [
+        Tuned(as_of.iloc[task.fit].max(), fitted)
+        for task, (_, fitted) in zip(tasks, found, strict=True)
+    ]
+    return contest, tuned
 
 
 def backtest_tasks(
@@ -197,152 +164,22 @@ def _task(
     return Task(period, fit, converted, test)
 
 
-def _predict(
-    name: str,
+def _said(
     features: pd.DataFrame,
     task: Task,
     groups: np.ndarray,
+    held: Held,
     agreement: Agreement,
-) -> np.ndarray:
-    model = fit_model(
-        name,
-        features.iloc[task.fit].reset_index(drop=True),
-        task.fit_converted,
-        groups[task.fit],
-        seed=agreement.training.seed,
-        n_draws=0,
-    )
-    return model.predict(features.iloc[task.test])
-
-
-def _judge(
-    rows: Rows,
-    tested: np.ndarray,
-    pooled: dict[str, np.ndarray],
-    groups: np.ndarray,
-    tasks: list[Task],
-    agreement: Agreement,
-) -> Contest:
-    converted = rows.snapshots["converted"].to_numpy()[tested]
-    rng = np.random.default_rng(agreement.training.seed)
-    draws = metrics.group_draws(groups[tested], n_draws=N_DRAWS, rng=rng)
-    taken = _share_taken(rows.snapshots["as_of"].iloc[tested], agreement)
-    lists = _lists(rows.snapshots["as_of"], tasks, agreement)
-    top = {name: _top(converted, p, lists, draws, taken) for name, p in pooled.items()}
-    table = [
-        _measure(name, converted, p, draws)
-        | _at_top(name, converted, p, lists, top[name], taken)
-        for name, p in pooled.items()
-    ]
-    losses = {row["name"]: row["log_loss"][0] for row in table}
-    winner = min(CANDIDATES, key=lambda name: losses[name])
-    reliability = metrics.reliability(converted, pooled[winner], groups[tested])
-    return Contest(
-        winner,
-        table,
-        [period_counts(task, rows.snapshots, groups) for task in tasks],
-        reliability.to_dict("records"),
-        taken,
-        len(np.unique(lists)),
-        _base_rate(converted, draws),
-        _advantage(top[winner], top["points"]),
-        _gains(converted, pooled[winner], pooled["points"], lists),
-    )
-
-
-def _lists(as_of: pd.Series, tasks: list[Task], agreement: Agreement) -> np.ndarray:
-    """Return on which list each tested row stands, counted from zero."""
-    if agreement.snapshots.grid_days is None:  # no two leads need share an as_of
-        return np.repeat(np.arange(len(tasks)), [len(task.test) for task in tasks])
-    tested = as_of.iloc[np.concatenate([task.test for task in tasks])]
-    return pd.factorize(tested, sort=True)[0]
-
-
-def _top(
-    converted: np.ndarray,
-    probability: np.ndarray,
-    lists: np.ndarray,
-    draws: np.ndarray,
-    taken: float,
-) -> _Drawn:
-    """Return the precision at capacity, once and in each draw."""
-
-    def measure(weights: np.ndarray | None) -> dict[str, np.ndarray]:
-        found = metrics.precision_at_share(
-            converted, probability, lists, weights, share=taken
-        )
-        return {"precision": found}
-
-    value = float(measure(None)["precision"][0])
-    return value, metrics.draw(measure, draws)["precision"]
-
-
-def _advantage(winner: _Drawn, points: _Drawn) -> tuple[float, float, float]:
-    """Return the difference, taken draw by draw: what both share cancels out."""
-    return metrics.bounds(winner[0] - points[0], winner[1] - points[1])
-
-
-def _base_rate(converted: np.ndarray, draws: np.ndarray) -> tuple[float, float, float]:
-    rates = metrics.draw(lambda w: {"rate": w @ converted / w.sum(axis=1)}, draws)
-    return metrics.bounds(float(converted.mean()), rates["rate"])
-
-
-def _gains(
-    converted: np.ndarray, model: np.ndarray, points: np.ndarray, lists: np.ndarray
-) -> list[dict[str, float]]:
-    shares = np.linspace(0, 1, N_SHARES)
-    found = (metrics.gains(converted, p, lists, shares) for p in (model, points))
-    columns = (shares, *found)
-    return [
-        {"share": float(share), "model": float(a), "points": float(b)}
-        for share, a, b in zip(*columns, strict=True)
-    ]
-
-
-def _share_taken(as_of: pd.Series, agreement: Agreement) -> float:
-    """Return the share of each list that sales can work before the next one."""
-    labels = agreement.labels
-    weekly = labels.SQL.capacity_per_week or labels.MQL.capacity_per_week
-    days = agreement.snapshots.grid_days
-    if weekly is None or days is None:
-        return TOP_SHARE
-    a_list = len(as_of) / as_of.nunique()
-    return float(min(weekly * days / 7 / a_list, 1.0))
-
-
-def _measure(
-    name: str, converted: np.ndarray, probability: np.ndarray, draws: np.ndarray
-) -> dict[str, Any]:
-    parts = metrics.brier_decomposition(converted, probability)
-    measured: dict[str, Any] = {**metrics.intervals(converted, probability, draws)}
-    if name == "base rate":
-        # It ranks nobody; pooled over origins, its rates would seem to.
-        measured |= {"auc": None, "average_precision": None}
-    return {
-        "name": name,
-        "ships": name in CANDIDATES,
-        **measured,
-        "miscalibration": parts.miscalibration,
-        "discrimination": parts.discrimination,
-        "uncertainty": parts.uncertainty,
-    }
-
-
-def _at_top(
-    name: str,
-    converted: np.ndarray,
-    probability: np.ndarray,
-    lists: np.ndarray,
-    top: _Drawn,
-    taken: float,
-) -> dict[str, Any]:
-    tied = metrics.precision_range(converted, probability, lists, share=taken)
-    found: dict[str, Any] = {
-        "precision_at_capacity": (tied.worst, tied.expected, tied.best),
-        "precision_interval": metrics.bounds(*top),
-        "lift_at_capacity": tied.expected / converted.mean(),
-    }
-    return dict.fromkeys(found) if name == "base rate" else found
+) -> tuple[dict[str, np.ndarray], LeadClassifier]:
+    """Return what each recipe and baseline says of the later rows, and the recipe."""
+    seen, later = features.iloc[task.fit], features.iloc[task.test]
+    fitted = LeadClassifier(
+        raises=held.raises, lowers=held.lowers, random_state=agreement.training.seed
+    ).fit(seen, task.fit_converted, groups[task.fit])
+    said = {name: baseline(name, seen, task.fit_converted, later) for name in BASELINES}
+    said |= {name: fitted.probability(later, name) for name in CANDIDATES}
+    del fitted.out_of_fold_  # nothing needs it, and it would travel between processes
+    return said, fitted
 
 
 def period_counts(

@@ -49,6 +49,7 @@ def unheard_words(tables: Tables, agreement: Agreement) -> list[str]:
     asked = {rule.kind for rule in agreement.points.rules}
     asked |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
     asked |= agreement.features.weighted_kinds
+    asked |= {*agreement.monotone.raises, *agreement.monotone.lowers}
     machines = agreement.machines
     asked |= {*machines.kinds, *([machines.sent] if machines.sent else [])}
     return [

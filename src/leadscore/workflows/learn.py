@@ -2,13 +2,14 @@
 
 Goes in: rows and what came of them. Comes out: the winner of the contest, fitted on all
 leads but the held-out ones, with thresholds set on those; the points alone where there
-is too little; nothing where nobody converted. (The contest that names the winner saw
-the held-out outcomes, too: a choice among three recipes, no more.)
+is too little; nothing where nobody converted. (Two things saw the held-out outcomes,
+too: the contest that names the winner, and the screen that leaves out columns which
+know the outcome.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,19 @@ from leadscore.drivers import drivers_of
 from leadscore.explain import typical_row
 from leadscore.features import Catalogue, describe_features
 from leadscore.model import FittedModel, fit_model
+from leadscore.monotone import Held, held_columns
 from leadscore.periods import groups_of, held_out
 from leadscore.policy import Threshold, is_hand_raised
 from leadscore.progress import Tell
 from leadscore.tables import Tables
 from leadscore.thresholds import choose_thresholds, hand_raised_rate
-from leadscore.workflows.backtest import Contest, n_converted_groups, run_contest
+from leadscore.workflows.backtest import Tuned, n_converted_groups, run_contest
+from leadscore.workflows.cadence import replay_cadence
+from leadscore.workflows.contest import Contest
 from leadscore.workflows.learnable import check_not_all, why_nothing, why_points
+from leadscore.workflows.retrained import Predict
 from leadscore.workflows.rows import Rows
+from leadscore.workflows.screen import screen
 
 __all__ = ["Learned", "learn"]
 
@@ -44,7 +50,7 @@ class Learned:
     degraded : str
         Why it is less than it could be; empty where it is not.
     facts : dict
-        Of the model that ships, for the report: ``drivers, hand_raised``.
+        For the report: ``drivers, hand_raised, cadence, suspects``.
     """
 
     model: FittedModel | None
@@ -85,33 +91,90 @@ def learn(
     converted = rows.snapshots["converted"].to_numpy()
     groups = groups_of(rows.snapshots)
     n_converted = n_converted_groups(converted, groups)
-    if n_converted == 0:
-        return Learned(None, {}, None, why_nothing(rows.snapshots, tables, agreement))
     check_not_all(converted, agreement)
-    contest = None
+    told = rows.features
+    rows, suspects = screen(rows, catalogue, agreement)
+    if n_converted == 0:
+        why = why_nothing(rows.snapshots, tables, agreement)
+        return Learned(None, {}, None, why, {"suspects": suspects})
+    held = held_columns(catalogue, agreement)
+    found = None
     if n_converted >= agreement.training.min_conversions:
-        contest = run_contest(rows, tables.outcomes, agreement, tell=tell)
-    if contest is None:
-        model = _fit("points", rows, converted, groups, agreement)
-        return Learned(model, {}, None, why_points(n_converted, agreement))
+        found = run_contest(
+            rows, tables.outcomes, agreement, held=held, told=told, tell=tell
+        )
+    if found is None:
+        model = _fit("points", rows, agreement, held)
+        why = why_points(n_converted, agreement)
+        return Learned(model, {}, None, why, {"suspects": suspects})
+    contest, tuned = found
+    cadence = _cadence(contest, tuned, rows, tables, agreement, tell)
     tell(f"fitting {contest.winner}, and setting thresholds")
-    return _ship(contest, rows, catalogue, agreement)
+    learned = _ship(contest, rows, told, catalogue, held, agreement)
+    return replace(
+        learned, facts=learned.facts | {"cadence": cadence, "suspects": suspects}
+    )
+
+
+def _cadence(
+    contest: Contest,
+    tuned: list[Tuned],
+    rows: Rows,
+    tables: Tables,
+    agreement: Agreement,
+    tell: Tell,
+) -> dict[str, Any] | None:
+    """Return what retraining less often would have cost, from the first origin on."""
+    groups, features = groups_of(rows.snapshots), rows.features
+    as_of = rows.snapshots["as_of"]
+
+    def fit(places: np.ndarray, converted: np.ndarray) -> Predict:
+        newest = as_of.iloc[places].max()
+        # What the folds chose at the newest origin that knew no more than this day.
+        known = [at for at in tuned if at.newest <= newest] or tuned[:1]
+        again = known[-1].recipe.refit(features.iloc[places], converted, groups[places])
+        return lambda asked: again.probability(features.iloc[asked], contest.winner)
+
+    replayed = replay_cadence(
+        rows,
+        tables.outcomes,
+        agreement,
+        fit,
+        since=pd.Timestamp(contest.periods[0]["origin"]),
+        taken=contest.taken,
+        tell=tell,
+    )
+    return replayed.as_dict() if replayed else None
 
 
 def _ship(
-    contest: Contest, rows: Rows, catalogue: Catalogue, agreement: Agreement
+    contest: Contest,
+    rows: Rows,
+    told: pd.DataFrame,
+    catalogue: Catalogue,
+    held: Held,
+    agreement: Agreement,
 ) -> Learned:
-    """Fit the winner on all leads but the held-out ones; set thresholds on those."""
+    """Fit the winner on all leads but the held-out ones; set thresholds on those.
+
+    ``told``: all features, those that were left out among them: words of the others,
+    such as "earlier, none lately", are made of several columns.
+    """
     training = agreement.training
     converted = rows.snapshots["converted"].to_numpy()
     groups = groups_of(rows.snapshots)
     kept_out = held_out(groups, share=training.promise_share, seed=training.seed)
     fit = np.flatnonzero(~kept_out)
     if len(np.unique(converted[fit])) < 2:
-        why = "all conversions fell into the held-out leads; the points serve alone."
-        model = _fit("points", rows, converted, groups, agreement)
+        why = (
+            "outside the held-out leads all snapshots came to the same end, so nothing "
+            "but the points could be fitted. They serve alone, and no label is issued "
+            "by probability; train again with more leads, or set "
+            "training.promise_share lower."
+        )
+        model = _fit("points", rows, agreement, held)
         return Learned(model, {}, contest, why)
-    model = _fit(contest.winner, rows, converted, groups, agreement, places=fit)
+    model = _fit(contest.winner, rows, agreement, held, places=fit)
     days = training.promise_days or agreement.conversion.horizon_days
     as_of, leads = rows.snapshots["as_of"], rows.snapshots["lead_id"]
     since = as_of.max() - pd.Timedelta(days=days)
@@ -127,7 +190,13 @@ def _ship(
     missing = [name for name, t in thresholds.items() if t.probability is None]
     degraded = f"{' and '.join(missing)} not issued by probability." if missing else ""
     facts = {
-        "drivers": _drivers(model, rows, kept_out & is_newest, catalogue, agreement),
+        "drivers": _drivers(
+            model,
+            replace(rows, features=told),
+            kept_out & is_newest,
+            catalogue,
+            agreement,
+        ),
         "hand_raised": hand_raised_rate(history, since=since),
     }
     return Learned(model, thresholds, contest, degraded, facts)
@@ -166,17 +235,19 @@ def _history(
 def _fit(
     name: str,
     rows: Rows,
-    converted: np.ndarray,
-    groups: np.ndarray,
     agreement: Agreement,
+    held: Held,
     *,
     places: np.ndarray | None = None,
 ) -> FittedModel:
+    converted = rows.snapshots["converted"].to_numpy()
+    groups = groups_of(rows.snapshots)
     places = np.arange(len(converted)) if places is None else places
     return fit_model(
         name,
-        rows.features.iloc[places].reset_index(drop=True),
+        rows.features.iloc[places],
         converted[places],
         groups[places],
         seed=agreement.training.seed,
+        held=held,
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
+from leadscore.periods import groups_of
 from leadscore.snapshots import known_before, label_snapshots
 from leadscore.tables import Tables
 
@@ -88,9 +89,28 @@ def why_nothing(snapshots: pd.DataFrame, tables: Tables, agreement: Agreement) -
         )
     return (
         f"none of {snapshots['lead_id'].nunique()} leads with a mature snapshot "
-        f"reached {conversion.stage!r} within {conversion.horizon_days} days. The "
-        "points serve alone; train again when some have."
+        f"reached {conversion.stage!r} within {conversion.horizon_days} days: "
+        f"{_at_most(snapshots)}. The points serve alone, and no probability is given; "
+        "train again when some have."
     )
+
+
+def _at_most(snapshots: pd.DataFrame) -> str:
+    """Return how many may convert where none of so many did.
+
+    The exact (Clopper-Pearson) one-sided 95 % bound of the share, by lead or account:
+    the share at which none of n has a chance of 5 %, ``1 - 0.05 ** (1 / n)``.
+    """
+    groups = np.unique(groups_of(snapshots))
+    bound = 100 * (1 - 0.05 ** (1 / len(groups)))
+    # Two digits, rounded up: what is said must not be less than the bound.
+    step = 10.0 ** (np.floor(np.log10(bound)) - 1)
+    shown = np.format_float_positional(
+        np.ceil(bound / step) * step, precision=2, fractional=False, trim="-"
+    )
+    n_leads = snapshots["lead_id"].nunique()
+    by = f", by {len(groups):,} accounts," if len(groups) < n_leads else ""
+    return f"with 95 % confidence{by} fewer than {shown} % do"
 
 
 def why_points(n_converted: int, agreement: Agreement) -> str:

@@ -1,0 +1,138 @@
+"""The blend: a mean of the learners, pulled back to the points.
+
+``log odds = (1 - pull) * points + pull * sum(weight * learner)``. The weights are the
+ones of the lowest out-of-fold log loss on a grid over the simplex, with a penalty that
+draws them to equal weights. How far to go from the points must be earned twice: the
+step is the one whose gain in out-of-fold log loss, less one standard error of it (over
+leads or accounts), is largest; and it is multiplied by a factor that grows with the
+information n::
+
+    (n - 3) / (n + 27), and 0 up to n = 3
+
+where n is the number of leads that converted times the share that did not. So small
+data slides to the points, smoothly: a fifth of the step at n = 10, a half at 33, nine
+tenths at 273.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from leadscore.metrics import log_loss
+
+__all__ = ["Blend", "fit_blend", "trust"]
+
+STEPS = 10  # the grid of weights: tenths
+EQUAL = 5.0  # belief in equal weights, in leads (accounts)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How the parts are mixed.
+
+    Parameters
+    ----------
+    weights : dict of str to float
+        Of each learner; they sum to one.
+    pull : float
+        From the points (0) to the learners (1).
+    """
+
+    weights: dict[str, float]
+    pull: float
+
+    def mix(self, points: np.ndarray, learners: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the log odds of the blend.
+
+        Parameters
+        ----------
+        points : float array of shape (n,)
+            Log odds that the points give.
+        learners : dict of str to float array of shape (n,)
+            Those of the learners, at least of all with a weight above zero.
+        """
+        said = {"points": points} | learners
+        mixed = np.zeros_like(points)
+        for name, share in self.shares().items():
+            mixed += share * said[name]
+        return mixed
+
+    def shares(self) -> dict[str, float]:
+        """Return what each part weighs in the log odds, the points among them."""
+        parts = {"points": 1 - self.pull}
+        parts |= {name: self.pull * w for name, w in self.weights.items()}
+        return {name: share for name, share in parts.items() if share > 0}
+
+
+def trust(n_converted: int, n_groups: int) -> float:
+    """Return which part of the step away from the points so much data earns.
+
+    Parameters
+    ----------
+    n_converted, n_groups : int
+        Leads (accounts) that converted, and all of them.
+    """
+    information = n_converted * (1 - n_converted / n_groups)
+    return max(information - 3, 0) / (information + 27)
+
+
+def fit_blend(
+    points: np.ndarray,
+    learners: dict[str, np.ndarray],
+    converted: np.ndarray,
+    groups: np.ndarray,
+) -> Blend:
+    """Return the blend; see the module.
+
+    Parameters
+    ----------
+    points : float array of shape (n,)
+        Out-of-fold log odds that the points give.
+    learners : dict of str to float array of shape (n,)
+        Those of the learners.
+    converted : float array of shape (n,)
+    groups : array of shape (n,)
+        Lead or account of each row.
+    """
+    said = np.stack(list(learners.values()))
+    grid = _simplex(len(said))
+    far = ((grid - 1 / len(said)) ** 2).sum(axis=1)
+    losses = [log_loss(converted, expit(weights @ said)).mean() for weights in grid]
+    places = np.unique(groups, return_inverse=True)[1]
+    n_groups = int(places.max()) + 1
+    # In leads' worth of loss, so that the belief in equal weights fades with data.
+    weights = grid[int(np.argmin(losses + EQUAL / n_groups * far))]
+    n_converted = int((np.bincount(places, weights=converted) > 0).sum())
+    pull = _step(points, weights @ said, converted, places)
+    pull *= trust(n_converted, n_groups)
+    return Blend({k: float(w) for k, w in zip(learners, weights, strict=True)}, pull)
+
+
+def _step(
+    points: np.ndarray, mean: np.ndarray, converted: np.ndarray, places: np.ndarray
+) -> float:
+    """Return the step from points to mean of the largest gain less a standard error."""
+    at_points = log_loss(converted, expit(points))
+    best, step = 0.0, 0.0
+    for tried in np.linspace(0, 1, 2 * STEPS + 1)[1:]:
+        there = log_loss(converted, expit((1 - tried) * points + tried * mean))
+        gains = np.bincount(places, weights=at_points - there)
+        # The standard error of the sum over groups.
+        sure = gains.sum() - np.sqrt(((gains - gains.mean()) ** 2).sum())
+        if sure > best:
+            best, step = float(sure), float(tried)
+    return step
+
+
+def _simplex(n: int) -> np.ndarray:
+    """Return all weights in steps of one tenth, equal ones first."""
+    steps = [
+        np.array(parts) / STEPS
+        for parts in itertools.product(range(STEPS + 1), repeat=n)
+        if sum(parts) == STEPS
+    ]
+    return np.array([np.full(n, 1 / n), *steps])

@@ -1,0 +1,382 @@
+"""The classifier: one recipe, with scikit-learn's contract.
+
+Goes in: feature rows, what came of them, groups. Comes out: calibrated probabilities
+with intervals. The recipe, simplest part first:
+
+========= =============================================================================
+points    the points alone, made a probability (`leadscore.recipe.prior`)
+ridge     a ridge logistic regression that shrinks towards the points
+splines   the same, each number free to bend (`leadscore.recipe.linear`)
+boosting  histogram gradient boosting with small trees (`leadscore.recipe.boosting`)
+blend     a mean of the three learners, pulled back to the points the more, the fewer
+          leads converted (`leadscore.recipe.blend`)
+========= =============================================================================
+
+All of them are fitted; which one speaks is a parameter. Every choice is made by
+out-of-fold log loss, folds grouped by lead (account), and each part is calibrated by a
+sigmoid on those same out-of-fold probabilities.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import (
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
+from threadpoolctl import threadpool_limits
+
+from leadscore.calibration import fit_sigmoid
+from leadscore.recipe.blend import Blend, fit_blend
+from leadscore.recipe.boosting import choose_trees, fit_trees
+from leadscore.recipe.columns import learn_columns
+from leadscore.recipe.folds import Folds, grouped_folds
+from leadscore.recipe.linear import Fitting, Task
+from leadscore.recipe.prior import fit_prior, fold_priors
+from leadscore.recipe.spread import WIDE, deviation
+
+__all__ = ["RECIPES", "LeadClassifier"]
+
+BELIEF = 200.0  # in leads (accounts): how sure the parts are to be calibrated already
+Chosen = tuple[dict[str, Any], np.ndarray]
+LINEAR = ("ridge", "splines")
+LEARNERS = (*LINEAR, "boosting")
+RECIPES = ("points", *LEARNERS, "blend")
+
+
+class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Probability that a lead converts, from facts and from points.
+
+    Parameters
+    ----------
+    recipe : {"blend", "points", "ridge", "splines", "boosting"}, default="blend"
+        Which one speaks.
+    points : str, default="points"
+        The column that holds the points; without such a column they say nothing.
+    raises, lowers : tuple of str, default=()
+        Number columns of which more never lowers, never raises the probability, all
+        else equal. Null is more than any number: never is long ago.
+    random_state : int, RandomState instance or None, default=0
+    n_jobs : int, default=None
+        Learners that are tuned at the same time, each on one thread; None: 1. The
+        result is the same.
+
+    Attributes
+    ----------
+    classes_ : array of shape (2,)
+    n_conversions_ : int
+        Groups of the second class.
+    settings_ : dict of str to dict
+        What the folds chose for each learner; empty where there were too few
+        conversions for folds, and the points serve alone.
+    out_of_fold_ : dict of str to float array of shape (n_samples,)
+        Probability of each row by fits that had not seen its group, by recipe.
+    """
+
+    def __init__(
+        self,
+        recipe: str = "blend",
+        *,
+        points: str = "points",
+        raises: tuple[str, ...] = (),
+        lowers: tuple[str, ...] = (),
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.points = points
+        self.raises = raises
+        self.lowers = lowers
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
+        """Fit.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Numbers and, in a DataFrame, categories; null allowed, infinity not.
+        y : array of shape (n_samples,)
+            Two classes; the second, in sorted order, is the conversion.
+        groups : array of shape (n_samples,), default=None
+            Lead or account of each row; None: each row is one.
+
+        Raises
+        ------
+        ValueError
+            One class only, more than two, an infinite number, or an unknown recipe.
+        """
+        rows, converted, groups = self._checked(X, y, groups)
+        with _one_thread():
+            folds = grouped_folds(converted, groups, seed=self._seed())
+            settings, said = self._choose(rows, converted, groups, folds)
+            self._fit_parts(rows, converted, groups, settings)
+            self._calibrate(said, converted, groups)
+        return self
+
+    def refit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
+        """Return a copy fitted on other rows that keeps what the folds chose.
+
+        Strengths, trees, weights and calibration stay. Parameters and errors as in
+        `fit`.
+        """
+        check_is_fitted(self)
+        copy = clone(self)
+        rows, converted, groups = copy._checked(X, y, groups)
+        with _one_thread():
+            copy._fit_parts(rows, converted, groups, self.settings_)
+        copy.blend_, copy.sigmoids_ = self.blend_, self.sigmoids_
+        return copy
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return the probability of both classes, shape (n_samples, 2)."""
+        positive = self.probability(X)
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return the likelier class of each row, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.classes_[(self.probability(X) > 0.5).astype(int)]
+
+    def probability(self, X: Any, recipe: str | None = None) -> np.ndarray:  # noqa: N803
+        """Return the probability of conversion, shape (n_samples,).
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+        recipe : str, default=None
+            One of `RECIPES` instead of the one that was asked for.
+        """
+        check_is_fitted(self)
+        rows, recipe = self._rows(X), recipe or self.recipe
+        said = self._said(rows, self._weights(recipe))
+        return self._calibrated(said, recipe)
+
+    def interval(self, X: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        """Return low and high of each probability, each of shape (n_samples,).
+
+        The middle nine tenths; what they cover: `leadscore.recipe.spread`.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        said = self._said(rows, self._weights(self.recipe))
+        is_points = self.recipe == "points"
+        of_points = 1.0 if is_points else self._weights("blend").get("points", 0.0)
+        reach = WIDE * deviation(self._unsure(rows, said["points"]), of_points)
+        low = self._calibrated(said, self.recipe, by=-reach)
+        return low, self._calibrated(said, self.recipe, by=reach)
+
+    def _calibrated(
+        self, said: dict[str, np.ndarray], recipe: str, *, by: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        weights = self._weights(recipe)
+        mixed = sum(weight * said[name] for name, weight in weights.items())
+        return self.sigmoids_[recipe].apply(expit(mixed + by))
+
+    def _weights(self, recipe: str) -> dict[str, float]:
+        """Return what each part weighs in the log odds of a recipe, zeros left out."""
+        if not self.learners_:
+            return {"points": 1.0}
+        return self.blend_.shares() if recipe == "blend" else {recipe: 1.0}
+
+    def _said(
+        self, rows: pd.DataFrame, parts: dict[str, float]
+    ) -> dict[str, np.ndarray]:
+        """Return the log odds that each part gives; the points always among them."""
+        prior = self.prior_.log_odds(self._points(rows))
+        said = {"points": prior}
+        with threadpool_limits(limits=1):
+            for name in parts:
+                if name != "points" and len(rows):
+                    said[name] = self.learners_[name].log_odds(rows, prior)
+        return said if len(rows) else dict.fromkeys(["points", *parts], prior)
+
+    def _unsure(self, rows: pd.DataFrame, prior: np.ndarray) -> list[np.ndarray]:
+        """Return the standard deviation of the log odds of each linear learner."""
+        if not self.learners_ or len(rows) == 0 or self.recipe == "points":
+            return [self.prior_.deviation(self._points(rows))]
+        return [self.learners_[name].deviation(rows, prior) for name in LINEAR]
+
+    def _choose(
+        self,
+        rows: pd.DataFrame,
+        converted: np.ndarray,
+        groups: np.ndarray,
+        folds: Folds,
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
+        """Return what the folds choose, and the out-of-fold log odds of each part."""
+        points = self._points(rows)
+        priors, of_points = fold_priors(points, converted, groups, folds)
+        columns = self._columns(rows, groups)
+        if not folds or columns.is_empty:
+            return {}, {"points": of_points}
+        prior = fit_prior(points, converted, groups).log_odds(points)
+        task = Task(converted, groups, columns, prior)
+
+        def linear(*, bends: bool) -> Chosen:
+            with _one_thread():
+                return Fitting(rows, task, bends=bends).choose(folds, priors)
+
+        def trees() -> Chosen:
+            with _one_thread():
+                return choose_trees(
+                    rows,
+                    converted,
+                    folds,
+                    columns,
+                    n_conversions=self.n_conversions_,
+                    seed=self._seed(),
+                )
+
+        jobs = [delayed(trees)(), *(delayed(linear)(bends=b) for b in (True, False))]
+        # Threads: the work is in compiled code, and the rows need not travel.
+        found = Parallel(n_jobs=self.n_jobs, backend="threading")(jobs)
+        chosen = dict(zip(reversed(LEARNERS), found, strict=True))
+        said = {name: chosen[name][1] for name in LEARNERS}
+        settings = {name: chosen[name][0] for name in LEARNERS}
+        return settings, {"points": of_points} | said
+
+    def _fit_parts(
+        self,
+        rows: pd.DataFrame,
+        converted: np.ndarray,
+        groups: np.ndarray,
+        settings: dict[str, dict[str, Any]],
+    ) -> None:
+        """Fit each part on all rows, as the folds have chosen."""
+        points = self._points(rows)
+        self.prior_ = fit_prior(points, converted, groups)
+        self.settings_ = settings
+        self.learners_: dict[str, Any] = {}
+        columns = self._columns(rows, groups)
+        if not settings or columns.is_empty:
+            return
+        task = Task(converted, groups, columns, self.prior_.log_odds(points))
+        for name in LINEAR:
+            fitting = Fitting(rows, task, bends=name == "splines")
+            self.learners_[name] = fitting.fit(settings[name]["C"])
+        self.learners_["boosting"] = fit_trees(
+            rows, converted, columns, settings["boosting"], seed=self._seed()
+        )
+
+    def _calibrate(
+        self, said: dict[str, np.ndarray], converted: np.ndarray, groups: np.ndarray
+    ) -> None:
+        """Mix the parts, and fit a sigmoid for each recipe, out of fold."""
+        points, learners = said["points"], {k: said[k] for k in said if k != "points"}
+        self.blend_ = Blend({}, 0.0)
+        if learners:
+            self.blend_ = fit_blend(points, learners, converted, groups)
+        mixed = {name: said.get(name, points) for name in RECIPES[:-1]}
+        mixed["blend"] = self.blend_.mix(points, learners)
+        belief = BELIEF * len(converted) / len(np.unique(groups))
+        self.sigmoids_ = {
+            name: fit_sigmoid(expit(log_odds), converted, belief=belief)
+            for name, log_odds in mixed.items()
+        }
+        self.out_of_fold_ = {
+            name: self.sigmoids_[name].apply(expit(log_odds))
+            for name, log_odds in mixed.items()
+        }
+
+    def _columns(self, rows: pd.DataFrame, groups: np.ndarray) -> Any:
+        facts = rows.drop(columns=self.points, errors="ignore")
+        return learn_columns(facts, groups, raises=self.raises, lowers=self.lowers)
+
+    def _points(self, rows: pd.DataFrame) -> np.ndarray:
+        if self.points not in rows:
+            return np.full(len(rows), np.nan)
+        return rows[self.points].to_numpy(dtype=np.float64)
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _checked(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        groups: Any,
+    ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+        if self.recipe not in RECIPES:
+            msg = f"recipe is {self.recipe!r}; it is one of {', '.join(RECIPES)}"
+            raise ValueError(msg)
+        rows = self._rows(X, is_first=True)
+        y = _check_y(y, estimator=self)
+        check_consistent_length(rows, y)
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        self.classes_, places = np.unique(y, return_inverse=True)
+        if len(self.classes_) > 2:
+            msg = (
+                "Only binary classification is supported. The type of the target is "
+                f"{kind}."
+            )
+            raise ValueError(msg)
+        if len(self.classes_) < 2:
+            msg = (
+                f"y holds one class only, {self.classes_[0]}; leads that converted and "
+                "leads that did not are needed"
+            )
+            raise ValueError(msg)
+        groups = np.arange(len(rows)) if groups is None else np.asarray(groups)
+        check_consistent_length(rows, groups)
+        self.n_conversions_ = len(np.unique(groups[places == 1]))
+        return rows, places.astype(np.float64), groups
+
+    def _rows(self, X: Any, *, is_first: bool = False) -> pd.DataFrame:  # noqa: N803
+        """Return the rows as a frame, checked; numbers finite or null."""
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=is_first, skip_check_array=True)
+            _check_frame(X)
+            return X.set_axis(X.columns.astype(str), axis="columns")
+        values = validate_data(
+            self, X, reset=is_first, dtype=np.float64, ensure_all_finite="allow-nan"
+        )
+        return pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])])
+
+    def described(self) -> dict[str, Any]:
+        """Return what the folds chose, and how the parts are mixed."""
+        check_is_fitted(self)
+        return {**self.settings_, "blend": self.blend_.shares()}
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that null is taken, and that there are two classes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _check_frame(rows: pd.DataFrame) -> None:
+    numbers = rows.select_dtypes("number")
+    is_infinite = np.isinf(numbers.to_numpy(dtype=np.float64)).any(axis=0)
+    if is_infinite.any():
+        names = ", ".join(map(str, numbers.columns[is_infinite]))
+        msg = f"Input X contains infinity in {names}; write null where none is known"
+        raise ValueError(msg)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Fit on one thread: the same bits on any number of cores, and no fight for them.
+
+    An unfinished fit is judged like any other, by its out-of-fold log loss.
+    """
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

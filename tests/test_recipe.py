@@ -1,0 +1,615 @@
+"""The recipe: scikit-learn's contract, and what holds of every lead and every table."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from leadscore.metrics import log_loss
+from leadscore.recipe import RECIPES, LeadClassifier, boosting, linear
+from leadscore.recipe.blend import fit_blend, trust
+from leadscore.recipe.boosting import choose_trees
+from leadscore.recipe.columns import learn_columns
+from leadscore.recipe.folds import grouped_folds
+from leadscore.recipe.linear import FREE, Fitting, Task
+from leadscore.recipe.posterior import posterior_root
+from leadscore.recipe.prior import fit_prior, fold_priors
+from tests.test_model import Data, leads
+
+OF_FACTS = ("ridge", "splines", "boosting", "blend")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """These theorems hold for any number of trees; forty take a tenth of the time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(boosting, "MAX_TREES", 40)
+        patched.setattr(boosting, "BLOCK", 20)
+        yield
+
+
+@functools.cache
+def fitted() -> tuple[LeadClassifier, Data]:
+    data = leads(300)
+    return LeadClassifier().fit(*data), data
+
+
+def with_converted(n: int, *, n_groups: int = 40) -> Data:
+    """Two rows a group, of which the first ``n`` convert, in both rows."""
+    rows, _, groups = leads(2 * n_groups)
+    return rows, np.repeat(np.arange(n_groups) < n, 2).astype(float), groups
+
+
+# scikit-learn's contract.
+
+
+@pytest.mark.slow
+@parametrize_with_checks([LeadClassifier()])
+def test_it_is_a_classifier_as_scikit_learn_means_it(
+    estimator: LeadClassifier, check: Callable[[LeadClassifier], None]
+) -> None:
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check_no_attributes_set_in_init",
+        "check_n_features_in",
+        "check_fit_idempotent",
+        "check_methods_subset_invariance",
+    ],
+)
+def test_the_contract_in_short(name: str) -> None:
+    getattr(estimator_checks, name)("LeadClassifier", LeadClassifier())
+
+
+# The same rows, the same bits.
+
+
+def test_neither_jobs_nor_a_second_fit_nor_a_file_change_a_bit() -> None:
+    first, data = fitted()
+    second = LeadClassifier(n_jobs=2).fit(*data)
+    for other in (second, pickle.loads(pickle.dumps(first))):  # noqa: S301
+        assert other.settings_ == first.settings_
+        for recipe in RECIPES:
+            np.testing.assert_array_equal(
+                other.probability(data[0], recipe), first.probability(data[0], recipe)
+            )
+        for ours, theirs in zip(
+            first.interval(data[0]), other.interval(data[0]), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_refit_on_the_same_rows_is_the_fit() -> None:
+    first, data = fitted()
+    again = first.refit(*data)
+    assert again is not first
+    assert again.settings_ == first.settings_
+    for recipe in RECIPES:
+        np.testing.assert_array_equal(
+            again.probability(data[0], recipe), first.probability(data[0], recipe)
+        )
+
+
+def test_a_refit_on_other_rows_keeps_what_the_folds_chose_and_nothing_else() -> None:
+    first, (rows, _, _) = fitted()
+    before = first.probability(rows)
+    again = first.refit(*leads(200, seed=5))
+    assert again.settings_ == first.settings_
+    assert again.blend_ == first.blend_
+    assert again.sigmoids_ == first.sigmoids_
+    for recipe in RECIPES:
+        assert (
+            again.probability(rows, recipe) != first.probability(rows, recipe)
+        ).any()
+    np.testing.assert_array_equal(first.probability(rows), before)
+
+
+def test_a_row_has_the_same_probability_alone_and_in_company() -> None:
+    model, (rows, _, _) = fitted()
+    for recipe in RECIPES:
+        together = model.probability(rows, recipe)
+        alone = [model.probability(rows.iloc[[i]], recipe)[0] for i in range(10)]
+        np.testing.assert_allclose(alone, together[:10], rtol=1e-12)
+    low = [model.interval(rows.iloc[[i]])[0][0] for i in range(10)]
+    np.testing.assert_allclose(low, model.interval(rows)[0][:10], rtol=1e-12)
+
+
+# Calibration.
+
+
+def test_calibration_never_reorders_leads() -> None:
+    model, (rows, _, _) = fitted()
+    for recipe in RECIPES:
+        assert model.sigmoids_[recipe].slope > 0
+        weights = model._weights(recipe)
+        said = model._said(rows, weights)
+        raw = sum(weight * said[name] for name, weight in weights.items())
+        order = np.argsort(raw)
+        rises = np.diff(model.probability(rows, recipe)[order])
+        assert (rises >= 0).all()
+        assert (rises[np.diff(raw[order]) > 1e-9] > 0).all()
+
+
+# Directions that are held.
+
+
+def contrary(seed: int, n: int = 240) -> Data:
+    """The truth is the opposite of what is held: ``more`` lowers, ``ago`` raises.
+
+    Nulls, too: of those who never did it, more convert than of those who did it long
+    ago where that should be fewer, and the other way round.
+    """
+    rng = np.random.default_rng(seed)
+    more, ago = rng.poisson(2, n).astype(float), rng.exponential(30, n).round()
+    odds = -0.9 * (more - 2) + 0.05 * (ago - 30)
+    rows = pd.DataFrame({"points": rng.normal(size=n), "more": more, "ago": ago})
+    rows.loc[rng.uniform(size=n) < 0.2, "ago"] = np.nan
+    rows.loc[rng.uniform(size=n) < 0.2, "more"] = np.nan
+    rows["free"] = rng.normal(size=n)
+    odds += np.where(rows["ago"].isna(), 1.0, 0.0) + 0.4 * rows["points"]
+    converted = (rng.uniform(size=n) < expit(odds)).astype(float)
+    return rows, converted, np.arange(n) // 2
+
+
+def steps(
+    model: LeadClassifier, rows: pd.DataFrame, column: str
+) -> dict[str, tuple[float, float]]:
+    """The steepest fall and rise, by recipe, of a column that goes from least to null.
+
+    All else stays as it is, in each of the rows.
+    """
+    least, most = rows[column].min() - 1, 2 * rows[column].max()
+    values = np.array([*np.linspace(least, most, 25), np.nan])
+    swept = pd.concat([rows] * len(values), ignore_index=True)
+    swept[column] = np.repeat(values, len(rows))
+    found = {}
+    for recipe in RECIPES:
+        said = model.probability(swept, recipe).reshape(len(values), len(rows))
+        found[recipe] = (np.diff(said, axis=0).min(), np.diff(said, axis=0).max())
+    return found
+
+
+# A seed does not get simpler by shrinking, and each try is a fit.
+@settings(max_examples=6, deadline=None, derandomize=True, phases=(Phase.generate,))
+@given(st.integers(0, 10**6))
+def test_a_held_column_never_turns_a_probability_the_wrong_way(seed: int) -> None:
+    rows, converted, groups = contrary(seed)
+    held = LeadClassifier(raises=("more",), lowers=("ago",))
+    held.fit(rows, converted, groups)
+    for fall, _ in steps(held, rows.head(15), "more").values():
+        assert fall >= -1e-12
+    for _, rise in steps(held, rows.head(15), "ago").values():
+        assert rise <= 1e-12
+
+
+def test_a_column_that_is_not_held_does_turn() -> None:
+    rows, converted, groups = contrary(0)
+    free = LeadClassifier().fit(rows, converted, groups)
+    falls = steps(free, rows.head(15), "more")
+    climbs = steps(free, rows.head(15), "ago")
+    for recipe in OF_FACTS:
+        assert falls[recipe][0] < -0.02
+        assert climbs[recipe][1] > 0.02
+
+
+def test_a_held_column_that_is_right_is_used() -> None:
+    rows, converted, groups = contrary(1)
+    held = LeadClassifier(lowers=("more",), raises=("ago",))
+    held.fit(rows, converted, groups)
+    found = steps(held, rows.head(15), "more")
+    for recipe in OF_FACTS:
+        assert found[recipe][0] < -0.02
+        assert found[recipe][1] <= 1e-12
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=5, unique=True))
+def test_never_is_beyond_all_that_were_seen(seen: list[float]) -> None:
+    rows = pd.DataFrame({"ago": [*seen, np.nan]})
+    columns = learn_columns(rows, np.arange(len(rows)), lowers=("ago",))
+    assert columns.take(rows)["ago"].iloc[-1] > max(seen)
+
+
+# Folds.
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=4, max_size=60),
+    st.integers(0, 3),
+)
+def test_no_group_is_on_both_sides_of_a_fold(
+    drawn: list[tuple[int, bool]], seed: int
+) -> None:
+    groups, converted = (np.array(column) for column in zip(*drawn, strict=True))
+    if len(np.unique(converted)) < 2:
+        return
+    tested: list[int] = []
+    for fit, test in grouped_folds(converted.astype(float), groups, seed=seed):
+        assert not set(groups[fit]) & set(groups[test])
+        assert len(fit) + len(test) == len(groups)
+        assert set(converted[fit]) == {0, 1}
+        tested.extend(test)
+    assert len(tested) == len(set(tested))
+
+
+def out_of_fold(name: str, rows: pd.DataFrame, converted: np.ndarray) -> np.ndarray:
+    """What a part says out of fold; the folds are those of `leads`, held."""
+    _, first, groups = leads(len(rows))
+    folds = grouped_folds(first, groups, seed=0)
+    points = rows["points"].to_numpy()
+    priors, of_points = fold_priors(points, converted, groups, folds)
+    if name == "points":
+        return of_points
+    columns = learn_columns(rows.drop(columns="points"), groups)
+    if name == "boosting":
+        return choose_trees(rows, converted, folds, columns, n_conversions=50, seed=0)[
+            1
+        ]
+    prior = fit_prior(points, converted, groups).log_odds(points)
+    task = Task(converted, groups, columns, prior)
+    return Fitting(rows, task, bends=name == "splines").choose(folds, priors)[1]
+
+
+@pytest.mark.parametrize("name", RECIPES[:-1])
+def test_what_is_said_out_of_fold_never_used_the_outcomes_of_the_fold(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one strength and one tree to choose from: choices are made by all folds."""
+    monkeypatch.setattr(linear, "RIDGES", (0.1,))
+    monkeypatch.setattr(boosting, "MAX_TREES", 1)
+    monkeypatch.setattr(boosting, "BLOCK", 1)
+    rows, converted, groups = leads(240)
+    (_, test), *rest = grouped_folds(converted, groups, seed=0)
+    turned = converted.copy()
+    turned[test] = 1 - turned[test]
+    before, after = (out_of_fold(name, rows, y) for y in (converted, turned))
+    np.testing.assert_array_equal(after[test], before[test])
+    for _, other in rest:
+        assert (after[other] != before[other]).any()
+
+
+# Sliding to the points.
+
+
+@pytest.mark.parametrize("n_converted", [1, 2, 3])
+def test_up_to_three_conversions_the_blend_is_the_points(n_converted: int) -> None:
+    rows, converted, groups = with_converted(n_converted)
+    model = LeadClassifier().fit(rows, converted, groups)
+    assert model.n_conversions_ == n_converted
+    assert model.blend_.pull == 0
+    np.testing.assert_array_equal(
+        model.probability(rows), model.probability(rows, "points")
+    )
+    np.testing.assert_array_equal(
+        model.out_of_fold_["blend"], model.out_of_fold_["points"]
+    )
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_trust_is_none_up_to_three_then_rises_and_stays_below_one(
+    n_converted: int, n_others: int
+) -> None:
+    found = trust(n_converted, n_converted + n_others)
+    assert 0 <= found < 1
+    if min(n_converted, n_others) <= 3:  # a class is as little as the other
+        assert found == 0
+    twice = trust(2 * n_converted, 2 * (n_converted + n_others))
+    assert twice > found or twice == found == 0
+
+
+def test_trust_is_what_the_page_says() -> None:
+    shown = [trust(n, 10**6) for n in (10, 33, 273)]
+    assert shown == pytest.approx([0.19, 0.5, 0.9], abs=0.005)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(6, 60), st.floats(-2, 2))
+def test_the_blend_never_steps_further_than_trust(
+    seed: int, n: int, skill: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    converted = (np.arange(n) % 3 == 0).astype(float)
+    groups = np.arange(n) // 2
+    learners = {
+        name: skill * (converted - 0.3) + rng.normal(0, 0.5, n) for name in "abc"
+    }
+    found = fit_blend(rng.normal(-1, 0.3, n), learners, converted, groups)
+    n_converted = len(np.unique(groups[converted == 1]))
+    assert 0 <= found.pull <= trust(n_converted, len(np.unique(groups)))
+    assert sum(found.weights.values()) == pytest.approx(1)
+    assert sum(found.shares().values()) == pytest.approx(1)
+
+
+def test_learners_that_know_are_followed_and_those_that_guess_are_not() -> None:
+    _, converted, groups = leads(300)
+    rng = np.random.default_rng(0)
+    known, guessed = 3 * (converted - 0.5), rng.normal(0, 2, (2, 300))
+    names = ("knows", "guesses", "guesses_too")
+    points = np.full(300, -1.4)
+    says = dict(zip(names, (known, *guessed), strict=True))
+    found = fit_blend(points, says, converted, groups)
+    assert found.weights["knows"] > 0.8
+    assert found.pull > 0.5
+    says["knows"] = rng.normal(0, 2, 300)
+    assert fit_blend(points, says, converted, groups).pull == 0
+
+
+# The linear learners.
+
+
+def wide(n_rows: int = 60, n_columns: int = 90) -> tuple[pd.DataFrame, Task]:
+    """More columns than rows, of which the last ten say something; points do, too."""
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(n_rows, n_columns))
+    rows = pd.DataFrame(values, columns=[f"c{i}" for i in range(n_columns)])
+    prior = rng.normal(-1, 1, n_rows)
+    odds = prior + values[:, -10:].sum(axis=1) / 2
+    converted = (rng.uniform(size=n_rows) < expit(odds)).astype(float)
+    groups = np.arange(n_rows)
+    return rows, Task(converted, groups, learn_columns(rows, groups), prior)
+
+
+@pytest.mark.parametrize("strength", [0.003, 0.1, 3.0])
+def test_the_rotation_changes_nothing(
+    strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain ridge on the design as it is, by another solver, is the same learner."""
+    exact = functools.partial(LogisticRegression, tol=1e-12)
+    monkeypatch.setattr(linear, "LogisticRegression", exact)
+    rows, task = wide()
+    fitting = Fitting(rows, task, bends=False)
+    assert fitting.matrix.shape == (60, 60)
+    found = fitting.fit(strength)
+    later = pd.DataFrame(
+        np.random.default_rng(4).normal(size=(20, 90)), columns=rows.columns
+    )
+    design = found.design.transform(task.columns.take(rows))
+    assert design.shape == (60, 90)
+    plain = LogisticRegression(C=strength, solver="newton-cg", tol=1e-12)
+    plain.fit(np.column_stack([design, FREE * task.prior]), task.converted)
+    prior = np.linspace(-2, 2, 20)
+    asked = np.column_stack(
+        [found.design.transform(task.columns.take(later)), FREE * prior]
+    )
+    np.testing.assert_allclose(
+        found.log_odds(later, prior),
+        plain.decision_function(asked),
+        rtol=1e-6,
+    )
+
+
+# The posterior.
+
+
+def known_world(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two columns, log odds ``0.8 a - 0.5 b - 1``, and what came of them."""
+    matrix = np.random.default_rng(0).normal(size=(n, 2))
+    probability = expit(matrix @ [0.8, -0.5] - 1)
+    drawn = np.random.default_rng(seed).uniform(size=n) < probability
+    return matrix, probability, drawn.astype(float)
+
+
+def test_the_posterior_is_the_sandwich_computed_the_naive_way() -> None:
+    matrix, probability, converted = known_world(60, 1)
+    groups = np.arange(60) // 3
+    root = posterior_root(matrix, probability, converted, groups, ridge=0.7)
+    precision = np.diag([1 / 0.7, 1 / 0.7, 0.0])
+    hessian, information = precision.copy(), precision.copy()
+    for group in range(20):
+        score = np.zeros(3)
+        for row in np.flatnonzero(groups == group):
+            x = np.array([*matrix[row], 1.0])
+            hessian += probability[row] * (1 - probability[row]) * np.outer(x, x)
+            score += (converted[row] - probability[row]) * x
+        information += np.outer(score, score)
+    inverse = np.linalg.inv(hessian)
+    np.testing.assert_allclose(
+        root @ root.T, inverse @ information @ inverse, rtol=1e-9
+    )
+
+
+def test_the_posterior_is_how_far_fits_on_other_leads_would_lie() -> None:
+    """Rows their own groups, the model right: the spread of fits, and 1/Hessian."""
+    fits = []
+    for seed in range(300):
+        matrix, probability, converted = known_world(400, seed)
+        fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit(matrix, converted)
+        fits.append([*fit.coef_[0], fit.intercept_[0]])
+    spread = np.std(fits, axis=0)
+    matrix, probability, converted = known_world(400, 1)
+    root = posterior_root(matrix, probability, converted, np.arange(400), ridge=1e6)
+    found = np.sqrt(np.diag(root @ root.T))
+    np.testing.assert_allclose(found, spread, rtol=0.2)
+    padded = np.column_stack([matrix, np.ones(400)])
+    inverse = np.linalg.inv((padded.T * probability * (1 - probability)) @ padded)
+    np.testing.assert_allclose(found, np.sqrt(np.diag(inverse)), rtol=0.15)
+
+
+def test_rows_that_repeat_a_lead_teach_nothing() -> None:
+    matrix, probability, converted = known_world(50, 2)
+    once, twice = (
+        posterior_root(
+            np.tile(matrix, (n, 1)),
+            np.tile(probability, n),
+            np.tile(converted, n),
+            np.tile(np.arange(50), n),
+            ridge=np.inf,
+        )
+        for n in (1, 2)
+    )
+    np.testing.assert_allclose(twice @ twice.T, once @ once.T, rtol=1e-9)
+
+
+def test_the_prior_is_as_sure_as_its_posterior() -> None:
+    rows, converted, groups = leads(200)
+    points = rows["points"].to_numpy()
+    prior = fit_prior(points, converted, groups)
+    scaled = (np.arcsinh(points) - prior.middle) / prior.spread
+    said, ridge = expit(prior.log_odds(points)), len(np.unique(groups)) / 200
+    root = posterior_root(scaled[:, None], said, converted, groups, ridge=ridge)
+    moved = np.column_stack([scaled, np.ones(200)]) @ root
+    np.testing.assert_allclose(prior.deviation(points), np.linalg.norm(moved, axis=1))
+
+
+# The interval.
+
+
+def test_the_interval_holds_the_probability_and_narrows_with_data() -> None:
+    asked = leads(200, seed=9)[0]
+    widths = []
+    for n in (60, 300, 1500):
+        model = fitted()[0] if n == 300 else LeadClassifier().fit(*leads(n))
+        low, high = model.interval(asked)
+        said = model.probability(asked)
+        assert ((low <= said) & (said <= high)).all()
+        assert (low < high).all()
+        widths.append((high - low).mean())
+    assert widths[0] > widths[1] > widths[2]
+    assert widths[2] < widths[0] / 2
+
+
+@pytest.mark.parametrize("n", [80, 400])
+def test_nine_intervals_in_ten_hold_the_truth(n: int) -> None:
+    """Of leads of simulated firms whose probabilities are a known function."""
+    held = []
+    for seed in range(5):
+        rows, converted, groups, _ = plain_world(n, seed)
+        later, _, _, truth = plain_world(300, 1000 + seed)
+        low, high = LeadClassifier().fit(rows, converted, groups).interval(later)
+        held.append(((low <= truth) & (truth <= high)).mean())
+    assert 0.85 <= np.mean(held) <= 0.995
+
+
+def plain_world(
+    n: int, seed: int
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """Points that are half right, two numbers and a word; one row a lead."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n))
+    word = rng.choice(["red", "blue"], n)
+    odds = -1.5 + 0.7 * a + 0.4 * b + 0.5 * (word == "red")
+    points = np.sinh(a + rng.normal(0, 0.7, n))
+    rows = pd.DataFrame({"points": points, "a": a, "b": b, "word": word})
+    converted = (rng.uniform(size=n) < expit(odds)).astype(float)
+    return rows, converted, np.arange(n), expit(odds)
+
+
+# What is wrong with a table.
+
+
+def test_infinity_is_refused_by_the_name_of_its_column() -> None:
+    model, (rows, converted, groups) = fitted()
+    odd = rows.assign(days_since_last=rows["days_since_last"].replace(0, 1))
+    odd.loc[3, "days_since_last"] = np.inf
+    with pytest.raises(ValueError, match="infinity in days_since_last;"):
+        LeadClassifier().fit(odd, converted, groups)
+    with pytest.raises(ValueError, match="infinity in days_since_last;"):
+        model.probability(odd)
+
+
+def test_one_class_and_unknown_recipes_are_refused() -> None:
+    rows, converted, groups = leads(40)
+    with pytest.raises(ValueError, match="one class only, 0"):
+        LeadClassifier().fit(rows, np.zeros(40), groups)
+    with pytest.raises(ValueError, match="recipe is 'magic'; it is one of points,"):
+        LeadClassifier("magic").fit(rows, converted, groups)
+
+
+def test_columns_that_say_nothing_are_ignored() -> None:
+    """Nulls, constants, and words of which each stands for a person."""
+    model, (rows, converted, groups) = fitted()
+    n = len(rows)
+    many = pd.CategoricalDtype([f"word {i}" for i in range(5000)])
+    empty = rows.assign(
+        all_null=np.nan,
+        constant=7.0,
+        no_word=pd.Categorical([None] * n, categories=["a", "b"]),
+        one_word=pd.Categorical(["a"] * n),
+        own_word=[f"lead {i}" for i in range(n)],
+        five_thousand=pd.Series([f"word {i * 13 % 5000}" for i in range(n)]).astype(
+            many
+        ),
+    )
+    padded = LeadClassifier().fit(empty, converted, groups)
+    kept = padded.learners_["ridge"].columns
+    assert list(kept.words) == ["word"]
+    assert set(kept.numbers) == {"days_since_last", "n_page_view_30d"}
+    for recipe in RECIPES:
+        np.testing.assert_array_equal(
+            padded.probability(empty, recipe), model.probability(rows, recipe)
+        )
+
+
+def test_points_that_are_tied_or_missing_say_nothing() -> None:
+    rows, converted, groups = leads(200)
+    base = converted.mean()
+    tied, null = rows.assign(points=3.0), rows.assign(points=np.nan)
+    without = rows.drop(columns="points")
+    said = []
+    for odd in (tied, null, without):
+        model = LeadClassifier().fit(odd, converted, groups)
+        assert model.probability(odd, "points") == pytest.approx(base, abs=1e-3)
+        said.append(model.probability(odd))
+        assert np.ptp(said[-1]) > 0.05  # the facts still do
+    np.testing.assert_array_equal(said[0], said[1])
+    np.testing.assert_array_equal(said[1], said[2])
+
+
+def test_accounts_that_are_all_alike_are_no_crash() -> None:
+    """One of two leads of each converts: between accounts nothing is left open."""
+    rows = pd.DataFrame({"fact": np.random.default_rng(0).normal(size=40)})
+    model = LeadClassifier().fit(rows, np.tile([0, 1], 20), np.arange(40) // 2)
+    low, high = model.interval(rows)
+    assert (low < high).all()
+
+
+def test_words_and_nulls_that_were_never_seen_have_a_probability() -> None:
+    rows, converted, groups = leads(200)
+    known = rows.assign(days_since_last=rows["days_since_last"].fillna(3.0))
+    model = LeadClassifier().fit(known, converted, groups)
+    odd = rows.assign(
+        word=pd.Categorical(["green"] * 199 + [None]),
+        points=np.nan,
+        days_since_last=np.nan,
+        n_page_view_30d=1e9,
+    )
+    for recipe in RECIPES:
+        said = model.probability(odd, recipe)
+        assert ((said > 0) & (said < 1)).all()
+    rare = odd.assign(word=pd.Categorical(["other"] * 199 + [None]))
+    np.testing.assert_array_equal(model.probability(odd), model.probability(rare))
+
+
+def test_no_rows_give_no_probabilities() -> None:
+    model, (rows, _, _) = fitted()
+    nobody = rows.iloc[:0]
+    for recipe in RECIPES:
+        assert model.probability(nobody, recipe).shape == (0,)
+    assert model.predict(nobody).shape == (0,)
+    assert model.predict_proba(nobody).shape == (0, 2)
+    assert [part.shape for part in model.interval(nobody)] == [(0,), (0,)]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_learns_and_is_calibrated(recipe: str) -> None:
+    model, (rows, converted, _) = fitted()
+    assert model.probability(rows, recipe).mean() == pytest.approx(
+        converted.mean(), abs=0.03
+    )
+    later, happened, _ = leads(4000, seed=1)
+    base = log_loss(happened, np.full(4000, happened.mean())).mean()
+    assert log_loss(happened, model.probability(later, recipe)).mean() < base - 0.01
