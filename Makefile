@@ -10,11 +10,13 @@ MODELS ?= models
 AS_OF ?= 2026-01-01
 PORT ?= 5000
 SIZES ?= 1M 10M
+FLAML_SECONDS ?= 60
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
 .PHONY: help init look train score promote rollback ui test proofs test-spark check \
-  format data bench-features bench-real bench-truth bench-stranger bench-log lock clean
+  format data bench-features bench-real bench-truth bench-stranger \
+  bench-quality bench-immature bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +72,13 @@ bench-features: $(VENV)/installed ## the feature engine beside its rivals (SIZES
 	  --no-build-isolation --editable ".[bench]"
 	$(BIN)/python -m tests.benchmarks.features --sizes $(SIZES)
 
+bench-quality: $(VENV)/rivals/installed ## the model beside its rivals, hours (ONLY="known never")
+	OMP_NUM_THREADS=1 $(VENV)/rivals/bin/python -m tests.benchmarks.quality \
+	  --flaml-seconds $(FLAML_SECONDS) $(if $(ONLY),--only $(ONLY))
+
+bench-immature: $(VENV)/installed ## what leads with an open window could teach
+	$(BIN)/python -m tests.benchmarks.immature
+
 bench-stranger: $(VENV)/installed ## from foreign files to a list: commands, seconds
 	$(BIN)/python -m tests.benchmarks.stranger
 
@@ -96,6 +105,15 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Rivals may want other versions than ours; nothing of them may enter the product.
+$(VENV)/rivals/installed: $(VENV)/installed
+	$(BIN)/python -m venv $(VENV)/rivals
+	$(VENV)/rivals/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements.lock
+	$(VENV)/rivals/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation --editable '.[rivals]'
 	touch $@
 
 # An environment of its own: Spark is large, and nothing else may come to need it.

@@ -1,0 +1,1 @@
+"""The quality benchmark: our classifier and its rivals on the same tasks."""
