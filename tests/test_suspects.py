@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from leadscore.agreement import Agreement
 from leadscore.errors import DataError
+from leadscore.features import Catalogue
 from leadscore.suspects import (
     MIN_CONVERTED,
     MIN_GROUPS,
@@ -18,6 +20,8 @@ from leadscore.suspects import (
     one_level_only,
     vanished_columns,
 )
+from leadscore.workflows.rows import Rows
+from leadscore.workflows.screen import screen
 
 N = 2000
 NEWEST = pd.Timestamp("2025-07-01", tz="UTC")
@@ -290,3 +294,12 @@ def test_infinite_numbers_are_refused_by_name_and_count() -> None:
     check_finite(rows.drop(columns="b"))
     check_finite(rows[["c"]])
     check_finite(rows.iloc[:0])
+
+
+def test_an_infinite_number_ends_the_training_by_name() -> None:
+    none = pd.DataFrame(index=range(3))
+    features = pd.DataFrame({"points": [1.0, np.inf, 2.0]})
+    rows = Rows(none, features, none, none, none)
+    catalogue = Catalogue(kinds=(), channels=(), categories={}, columns=())
+    with pytest.raises(DataError, match=r"points \(1 of 3\)"):
+        screen(rows, catalogue, Agreement())

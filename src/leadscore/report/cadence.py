@@ -99,8 +99,9 @@ def _how(found: dict[str, Any], bundle: Bundle) -> str:
     return (
         f"We went back to {day(found['since'], zone)} and retrained from then on "
         f"{', '.join(names[:-1])} or {names[-1]}, each time with what was known on "
-        f"that day only. All were judged on the same {found['n_rows']:,} places on "
-        f"lists up to {day(found['until'], zone)}, of which the top "
+        "that day only; how strict its parts are was chosen anew at the dates of the "
+        f"contest, not each time. All were judged on the same {found['n_rows']:,} "
+        f"places on lists up to {day(found['until'], zone)}, of which the top "
         f"{percent(found['taken'])} of each list counts as worked. {_lists(bundle)}"
         f"Even on the day of a retraining, what a model has learned from is {waits} "
         "days old or older: outcomes take so long to be known."
@@ -119,7 +120,9 @@ def _lists(bundle: Bundle) -> str:
 def _as_agreed(row: dict[str, Any]) -> str:
     top, _, _ = row["precision"]
     is_off = beyond_chance(row["gap"]) != 0
-    explained = "more than chance explains" if is_off else "which chance explains"
+    explained = (
+        "more than chance explains" if is_off else "no more than chance explains"
+    )
     return (
         f"Retrained {row['name']}, as agreed, {_counted(top, top)} of 100 places at "
         "the top were followed by a conversion. On average the probabilities "

@@ -49,7 +49,7 @@ def _how_told() -> str:
         "What was said against what happened on later lists, for each value of what "
         "the agreement names as segments; values that fewer than 20 leads have are put "
         "together. What it said and what converted are means over places on lists, and "
-        "a lead can stand on several; the intervals count each lead (account) once."
+        "a lead can stand on several; the intervals take its places for one."
     )
 
 

@@ -17,7 +17,12 @@ from leadscore.explain import column_groups
 from leadscore.features import Catalogue
 from leadscore.features.catalogue import MIN_LEADS, OTHER
 from leadscore.periods import groups_of
-from leadscore.suspects import leaking_columns, one_level_only, vanished_columns
+from leadscore.suspects import (
+    check_finite,
+    leaking_columns,
+    one_level_only,
+    vanished_columns,
+)
 from leadscore.workflows.rows import Rows
 
 __all__ = ["screen"]
@@ -47,7 +52,13 @@ def screen(
         ``days_since_last`` are null throughout instead.
     said : list of str
         See `leadscore.suspects`; each with a figure and the next step.
+
+    Raises
+    ------
+    DataError
+        A number is infinite: tables that no file held can have one.
     """
+    check_finite(rows.features)
     converted = rows.snapshots["converted"].to_numpy()
     groups, as_of = groups_of(rows.snapshots), rows.snapshots["as_of"]
     leaking = leaking_columns(rows.features, converted, groups)
