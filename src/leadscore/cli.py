@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_train,
         _add_score,
         _add_promote,
+        _add_forget,
         _add_log,
         _add_ui,
         _add_simulate,
@@ -162,6 +163,15 @@ def _add_promote(verbs: Any) -> None:
     )
     which.add_argument(
         "--rollback", action="store_true", help="the one that was in use before"
+    )
+    _add_models(parser)
+
+
+def _add_forget(verbs: Any) -> None:
+    parser = _verb(verbs, "forget", _forget, "erase a lead from the ledger")
+    parser.add_argument("lead", metavar="LEAD_ID", help="as the leads table says it")
+    parser.add_argument(
+        "--ledger", type=Path, metavar="PATH", help="default: MODELS/ledger.sqlite"
     )
     _add_models(parser)
 
@@ -261,6 +271,18 @@ def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         promoted = promote(arguments.models, arguments.model, now=_now())
     terminal.show(summary.promote_lines(promoted), summary.promote_facts(promoted))
+    return EXIT_OK
+
+
+def _forget(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.workflows.forget import forget
+
+    terminal.tell("erasing the lead's rows, writing the ledger anew")
+    forgotten = forget(
+        arguments.lead, arguments.models, now=_now(), ledger=arguments.ledger
+    )
+    terminal.show(summary.forget_lines(forgotten), summary.forget_facts(forgotten))
     return EXIT_OK
 
 

@@ -7,6 +7,7 @@ Goes in: what a workflow made. Comes out: lines, and the same as plain data for
 from __future__ import annotations
 
 from leadscore.summary.check import check_facts, check_lines
+from leadscore.summary.forgetting import forget_facts, forget_lines
 from leadscore.summary.init import init_facts, init_lines
 from leadscore.summary.lines import WIDTH
 from leadscore.summary.promotion import promote_facts, promote_lines
@@ -18,6 +19,8 @@ __all__ = [
     "WIDTH",
     "check_facts",
     "check_lines",
+    "forget_facts",
+    "forget_lines",
     "init_facts",
     "init_lines",
     "promote_facts",
