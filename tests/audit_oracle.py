@@ -20,6 +20,7 @@ class Row:
     label: str
     road: str | None
     model: str
+    since: int | None = None  # None: the label began with this row
 
 
 @dataclass
@@ -48,6 +49,15 @@ def stands(row: Row | None, label: str) -> bool:
     return LEVEL[row.label] >= LEVEL[label]
 
 
+def stood_before_the_ledger(row: Row, label: str) -> bool:
+    """Where a lead's first row is a change, from which label?"""
+    if row.change != "changed" or LEVEL[row.label] == 0:
+        return False
+    if row.since is not None and row.since < row.day:  # only its road changed
+        return LEVEL[row.label] >= LEVEL[label]
+    return row.label == "MQL" or label == "MQL"  # from SQL, or from MQL to SQL
+
+
 def reigns(world: World, model: str, at: int) -> list[list[int]]:
     """The stretches of days on which only this model wrote rows."""
     found: list[list[int]] = []
@@ -72,6 +82,8 @@ def entries(world: World, label: str, model: str, at: int) -> list[tuple[str, in
             during = [row for row in own if row.day in days]
             stock = any(r.change == "stock" and stands(r, label) for r in during)
             if stock or stands(earlier[-1] if earlier else None, label):
+                continue
+            if during and not earlier and stood_before_the_ledger(during[0], label):
                 continue
             last = earlier[-1] if earlier else None
             for row in during:

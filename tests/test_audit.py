@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from leadscore.audit import Audit, Verdict, audit_promises
 from leadscore.realised import CONVERTED_BEFORE, NOT_IN_TABLES
-from tests.audit_oracle import Expected, Row, World, expect
+from leadscore.tables import INSTANT
+from tests.audit_oracle import LEVEL, Expected, Row, World, expect
 
 START = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
 MICROSECOND = pd.Timedelta(1, "us")
@@ -46,12 +47,18 @@ def ledger(rows: list[Row]) -> pd.DataFrame:
             "change": [row.change for row in rows],
             "label": [row.label for row in rows],
             "road": [row.road for row in rows],
+            "label_since": [
+                day(row.day if row.since is None else row.since)
+                if LEVEL[row.label]
+                else None
+                for row in rows
+            ],
             "model_version": [row.model for row in rows],
         }
     )
     words = ["lead_id", "change", "label", "road", "model_version"]
     frame = frame.astype(dict.fromkeys(words, "str"))
-    return frame.astype({"as_of": "datetime64[us, UTC]"})
+    return frame.astype(dict.fromkeys(["as_of", "label_since"], INSTANT))
 
 
 def audit(
@@ -66,8 +73,8 @@ def audit(
     ).astype(
         {
             "lead_id": "str",
-            "occurred_at": "datetime64[us, UTC]",
-            "known_at": "datetime64[us, UTC]",
+            "occurred_at": INSTANT,
+            "known_at": INSTANT,
         }
     )
     return audit_promises(
@@ -274,8 +281,8 @@ def test_an_account_counts_once_at_its_first_entry() -> None:
     assert (cohort.n_entries, cohort.n_converted) == (3, 0)
 
 
-def path(*steps: tuple[int, str, str, str | None, str]) -> World:
-    rows = [Row("L", d, change, label, road, m) for d, change, label, road, m in steps]
+def path(*steps: tuple[Any, ...]) -> World:
+    rows = [Row("L", *step) for step in steps]
     return World(rows, [], {"L": None})
 
 
@@ -347,6 +354,24 @@ NURTURED, RAISED = "nurtured", "hand_raised"
             0,
         ),
         (
+            "in the first row from MQL, as the replay had it",
+            path((0, "changed", "SQL", NURTURED, "A")),
+            0,
+        ),
+        (
+            "in the first row from the other road",
+            path((0, "changed", "SQL", NURTURED, "A", -9)),
+            None,
+        ),
+        (
+            "in the first row from SQL to MQL, then back",
+            path(
+                (0, "changed", "MQL", NURTURED, "A"),
+                (3, "changed", "SQL", NURTURED, "A"),
+            ),
+            None,
+        ),
+        (
             "waiting is not yet standing",
             path(
                 (0, "waiting", "NURTURE", None, "A"),
@@ -381,6 +406,11 @@ def test_a_leap_to_sql_enters_mql_too_and_a_step_to_sql_does_not() -> None:
     assert only(steps, at=9, label="MQL").cohort.first_as_of == day(0)
 
 
+def test_who_was_mql_before_the_ledger_began_does_not_enter_mql() -> None:
+    raised = path((0, "changed", "SQL", NURTURED, "A"))
+    assert only(raised, at=9, label="MQL").cohort.n_entries == 0
+
+
 def test_the_other_road_is_measured_over_all_models() -> None:
     rows = [
         Row("a", 0, "issued", "SQL", RAISED, "A"),
@@ -411,7 +441,8 @@ def worlds(draw: st.DrawFn) -> World:
             has_road = label in ("MQL", "SQL")
             road = draw(st.sampled_from((NURTURED, RAISED))) if has_road else None
             change = draw(st.sampled_from(CHANGES[: 7 if when == 0 else 6]))
-            rows.append(Row(lead, when, change, label, road, model))
+            since = draw(st.sampled_from([None, -5]))
+            rows.append(Row(lead, when, change, label, road, model, since))
     conversions = [
         (lead, occurred, occurred + late)
         for lead, occurred, late in draw(

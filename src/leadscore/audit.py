@@ -57,7 +57,8 @@ class Verdict:
         is known.
     broken_since : Timestamp or None
         The first look at which it was broken.
-    expires : Timestamp
+    expires : Timestamp or None
+        None: never.
     is_expired : bool
     is_in_use : bool
         Its model wrote the newest rows of the ledger.
@@ -68,7 +69,7 @@ class Verdict:
     cohort: Cohort
     bound: float
     broken_since: pd.Timestamp | None
-    expires: pd.Timestamp
+    expires: pd.Timestamp | None
     is_expired: bool
     is_in_use: bool
 
@@ -80,7 +81,7 @@ class Verdict:
     def is_suspended_at(self, as_of: pd.Timestamp) -> bool:
         """Return whether it was broken or expired at an instant until the audit's."""
         is_broken = self.broken_since is not None and self.broken_since <= as_of
-        return bool(is_broken or self.expires <= as_of)
+        return bool(is_broken or _is_past(self.expires, as_of))
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def audit_promises(
         Of the ledger; those at or after ``at`` are not looked at.
     promises : sequence of mapping
         ``id, label, precision, confidence, model_version, horizon_days,
-        reporting_lag_days, expires``.
+        reporting_lag_days, expires`` (empty: never).
     conversions : DataFrame
         ``lead_id, occurred_at, known_at``: outcomes of the conversion's stage, without
         nulls; those known at or after ``at`` are not looked at.
@@ -166,10 +167,12 @@ def _judge(
     in_use: set[str],
 ) -> Verdict:
     label, model, target = (promise[k] for k in ("label", "model_version", "precision"))
-    expires = pd.Timestamp(promise["expires"])
+    expires = pd.Timestamp(promise["expires"]) if promise["expires"] else None
     entered = nurtured_entries(rows, label=label, model_version=model)
+    if expires is not None:
+        entered = entered[entered["as_of"] < expires]
     realised = follow(
-        entered[entered["as_of"] < expires],
+        entered,
         horizon_days=promise["horizon_days"],
         reporting_lag_days=promise["reporting_lag_days"],
     )
@@ -178,7 +181,7 @@ def _judge(
     counts = cohort.n_converted, cohort.n_matured
     bound = upper_bound(*counts, target=target, alpha=alpha)
     since = _broken_since(realised, target, alpha)
-    is_expired, is_in_use = bool(expires <= at), model in in_use
+    is_expired, is_in_use = _is_past(expires, at), model in in_use
     word = _word(cohort, target, is_closed=is_expired or not is_in_use)
     return Verdict(
         promise,
@@ -190,6 +193,10 @@ def _judge(
         is_expired,
         is_in_use,
     )
+
+
+def _is_past(expires: pd.Timestamp | None, at: pd.Timestamp) -> bool:
+    return expires is not None and bool(expires <= at)
 
 
 def _broken_since(

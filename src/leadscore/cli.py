@@ -23,6 +23,7 @@ from leadscore.errors import (
     EXIT_OK,
     DataError,
     LeadscoreError,
+    RefusedError,
     UsageError,
 )
 from leadscore.terminal import Terminal
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_check,
         _add_train,
         _add_score,
+        _add_audit,
         _add_promote,
         _add_forget,
         _add_log,
@@ -152,6 +154,34 @@ def _add_score(verbs: Any) -> None:
         help="also write what the model saw",
     )
     parser.add_argument("--model", metavar="ID", help="default: the model in use")
+    _add_models(parser)
+
+
+def _add_audit(verbs: Any) -> None:
+    parser = _verb(verbs, "audit", _audit, "say whether each promise was kept")
+    parser.add_argument(
+        "data",
+        type=Path,
+        nargs="?",
+        metavar="DATA",
+        help="folder of tables; without it only the ledger is checked (--verify)",
+    )
+    parser.add_argument(
+        "--as-of",
+        metavar="D",
+        help="as in score; what was known then (default: the end of the data)",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="check that the ledger is as it was written, and say what is not",
+    )
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="PATH",
+        help="default: ledger.sqlite below the models",
+    )
     _add_models(parser)
 
 
@@ -259,6 +289,53 @@ def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
     facts = summary.score_facts(scored, as_of, arguments.out)
     terminal.show(lines, facts)
     return _done("; ".join(facts["warnings"]), arguments)
+
+
+def _audit(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.bundle import current_model, load_bundle
+    from leadscore.workflows.audit import LEDGER, audit
+
+    ledger = arguments.ledger or arguments.models / LEDGER
+    if arguments.verify and not _is_whole(ledger, arguments, terminal):
+        return RefusedError.exit_code
+    if arguments.data is None:
+        if arguments.verify:
+            return EXIT_OK
+        msg = "audit wants the folder of tables: leadscore audit DATA, or --verify."
+        raise UsageError(msg)
+    bundle = load_bundle(arguments.models, current_model(arguments.models))
+    zone = bundle.agreement.zone
+    as_of = parse_as_of(arguments.as_of, zone) if arguments.as_of else None
+    audited = audit(
+        arguments.data,
+        bundle,
+        arguments.models,
+        ledger=ledger,
+        as_of=as_of,
+        tell=terminal.tell,
+    )
+    lines = summary.audit_lines(audited)
+    lines += _keep_rejects(audited.tables.rejects, _rejects_path(arguments))
+    facts = summary.audit_facts(audited)
+    terminal.show(lines, facts)
+    return _done(facts["degraded"], arguments)
+
+
+def _is_whole(ledger: Path, arguments: argparse.Namespace, terminal: Terminal) -> bool:
+    """Check the ledger; show it where that is all, or where something is wrong."""
+    from leadscore import summary
+    from leadscore.ledger import verify
+
+    terminal.tell("going through the ledger")
+    verified = verify(ledger)
+    lines = summary.ledger_lines(verified, ledger)
+    if verified.problems or arguments.data is None:
+        head = [f"head: {verified.head}"]
+        terminal.show([*lines, *head], summary.ledger_facts(verified, ledger))
+    if verified.problems and arguments.quiet:
+        print(*lines, sep="\n", file=sys.stderr)
+    return not verified.problems
 
 
 def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:

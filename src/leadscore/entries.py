@@ -9,6 +9,10 @@ stock and did not enter: when the ledger began, and each time a model's reign be
 reign is a stretch of the ledger written by one model; after a rollback it has a second
 one). A lead that stood there then is left out for that whole reign, for it could only
 fall and come back.
+
+A lead's first row may be a change from a label that it had before the ledger began, by
+the replay of its past. ``label_since`` tells from which: a level that began with the
+row came from the other one, an older level only changed its road.
 """
 
 from __future__ import annotations
@@ -36,8 +40,8 @@ def nurtured_entries(
     Parameters
     ----------
     rows : DataFrame
-        Of the ledger: ``lead_id, as_of, change, label, road, model_version``; a lead
-        has one row an instant.
+        Of the ledger: ``lead_id, as_of, change, label, road, label_since,
+        model_version``; a lead has one row an instant.
     label : {"MQL", "SQL"}
     model_version : str
 
@@ -71,12 +75,22 @@ def _moves(rows: pd.DataFrame, label: str) -> pd.DataFrame:
     stands = (level >= LEVELS[label]) & (moves["change"] != "left").to_numpy()
     leads = moves["lead_id"]
     stood = pd.Series(stands, moves.index).groupby(leads).shift(fill_value=False)
+    stood |= ~leads.duplicated() & (_level_before(moves, level) >= LEVELS[label])
     was_found = stands & (moves["change"] == "stock").to_numpy()
     reign = _reigns(moves)
     began_standing = stood & ~pd.DataFrame({"l": leads, "r": reign}).duplicated()
     is_stock = (began_standing | was_found).groupby([leads, reign]).transform("any")
     moves = moves.assign(is_rise=stands & ~stood & ~was_found, is_stock=is_stock)
     return moves.sort_values(["as_of", "lead_id"])
+
+
+def _level_before(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
+    """Return the level of which a row says itself that the label changed from it."""
+    is_older = (moves["label_since"] < moves["as_of"]).to_numpy()
+    other = np.where(level == LEVELS["SQL"], LEVELS["MQL"], LEVELS["SQL"])
+    before = np.where(is_older, level, other)
+    is_change = (moves["change"] == "changed").to_numpy() & (level > 0)
+    return np.where(is_change, before, 0)
 
 
 def _reigns(moves: pd.DataFrame) -> pd.Series:

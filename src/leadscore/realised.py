@@ -77,6 +77,12 @@ class Cohort:
         """The share of the entries whose time is not over; 0 where there is none."""
         return self.n_open / self.n_entries if self.n_entries else 0.0
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data, instants as ISO 8601."""
+        facts = {name: _plain(value) for name, value in vars(self).items()}
+        return facts | {"share": self.share, "share_open": self.share_open}
+
 
 @dataclass(frozen=True)
 class Realised:
@@ -183,6 +189,10 @@ def realise(
         len(entered) - len(there),
         int(microseconds([limit])[0]),
     )
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value
 
 
 def _until(instants: np.ndarray, looks: Any) -> np.ndarray:

@@ -6,6 +6,13 @@ Goes in: what a workflow made. Comes out: lines, and the same as plain data for
 
 from __future__ import annotations
 
+from leadscore.summary.auditing import (
+    audit_degraded,
+    audit_facts,
+    audit_lines,
+    ledger_facts,
+    ledger_lines,
+)
 from leadscore.summary.check import check_facts, check_lines
 from leadscore.summary.forgetting import forget_facts, forget_lines
 from leadscore.summary.init import init_facts, init_lines
@@ -17,12 +24,17 @@ from leadscore.summary.training import train_facts, train_lines
 
 __all__ = [
     "WIDTH",
+    "audit_degraded",
+    "audit_facts",
+    "audit_lines",
     "check_facts",
     "check_lines",
     "forget_facts",
     "forget_lines",
     "init_facts",
     "init_lines",
+    "ledger_facts",
+    "ledger_lines",
     "promote_facts",
     "promote_lines",
     "recorded_facts",

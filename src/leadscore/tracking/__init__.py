@@ -6,6 +6,7 @@ SQLite file below the models, or what ``MLFLOW_TRACKING_URI`` names.
 
     store.py     open it safely, and say in a sentence why it did not open
     runs.py      one run a training
+    audits.py    what became of its promises
     package.py   the model as MLflow serves it, built from code
     pyfunc.py    that code
     registry.py  versions, aliases, and what is live in words
@@ -17,6 +18,7 @@ mlflow takes seconds to import: nothing here imports it before it is used.
 
 from __future__ import annotations
 
+from leadscore.tracking.audits import AuditRecord, log_audit
 from leadscore.tracking.registry import (
     Version,
     aliases,
@@ -34,6 +36,7 @@ from leadscore.tracking.store import Store, opened, store_name, store_uri
 from leadscore.tracking.views import links
 
 __all__ = [
+    "AuditRecord",
     "Logged",
     "Record",
     "Server",
@@ -43,6 +46,7 @@ __all__ = [
     "describe",
     "find_version",
     "links",
+    "log_audit",
     "log_run",
     "mark_runs",
     "marked_runs",
