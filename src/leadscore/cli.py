@@ -153,7 +153,23 @@ def _add_score(verbs: Any) -> None:
         metavar="PATH",
         help="also write what the model saw",
     )
-    parser.add_argument("--model", metavar="ID", help="default: the model in use")
+    parser.add_argument(
+        "--model",
+        metavar="ID",
+        help="default: the model in use; any other gives a look, no labels are issued",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="PATH",
+        help="where labels are entered (default: ledger.sqlite below the models)",
+    )
+    which.add_argument(
+        "--no-ledger",
+        action="store_true",
+        help="look without issuing: the ledger is read, nothing is entered",
+    )
     _add_models(parser)
 
 
@@ -267,11 +283,14 @@ def _train(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore import summary
     from leadscore.bundle import current_model, load_bundle
+    from leadscore.workflows.booking import LEDGER
     from leadscore.workflows.doubts import UNFINISHED
     from leadscore.workflows.journal import is_unfinished
+    from leadscore.workflows.live import in_use
     from leadscore.workflows.score import score
 
     model_id = arguments.model or current_model(arguments.models)
+    is_issued = model_id == in_use(arguments.models) and not arguments.no_ledger
     bundle = load_bundle(arguments.models, model_id)
     as_of = parse_as_of(arguments.as_of, bundle.agreement.zone)
     scored = score(
@@ -280,6 +299,8 @@ def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
         as_of=as_of,
         out=arguments.out,
         features=arguments.features,
+        ledger=arguments.ledger or arguments.models / LEDGER,
+        is_issued=is_issued,
         tell=terminal.tell,
     )
     if is_unfinished(arguments.models):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import numbers
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,13 @@ import pandas as pd
 from leadscore.bundle import Bundle
 from leadscore.errors import DataError
 from leadscore.features import category_columns, describe_features
+from leadscore.label_reasons import say_labels
+from leadscore.movement import Seen, State, advance, fresh, lines_of
 from leadscore.persona import grade_of
-from leadscore.policy import assign_labels, engagement_level, last_raised
-from leadscore.snapshots import ELIGIBLE, STATUSES
+from leadscore.policy import observe
+from leadscore.snapshots import ELIGIBLE, NEVER, STATUSES, microseconds
 
-__all__ = ["JUDGED", "feature_columns", "judge", "typed_features"]
+__all__ = ["JUDGED", "Judged", "feature_columns", "judge", "typed_features"]
 
 JUDGED = (
     "probability",
@@ -36,6 +39,34 @@ JUDGED = (
     "label_reason",
 )
 _DECIMALS = 6
+_NOT = np.iinfo(np.int64).min  # as an instant: none
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of rows, what it rests on, and where the leads stand now.
+
+    Parameters
+    ----------
+    said : DataFrame
+        The columns of `JUDGED`. Probabilities are rounded after they were compared with
+        the thresholds.
+    seen : DataFrame
+        From `leadscore.policy.observe`, with the exact probability.
+    after : State
+        Where each lead stands now.
+    """
+
+    said: pd.DataFrame
+    seen: pd.DataFrame
+    after: State
+
+    @property
+    def label_since(self) -> pd.Series:
+        """When each label began; null where the lead has none."""
+        since = np.where(self.after.since == NEVER, _NOT, self.after.since)
+        at = pd.Series(since.astype("datetime64[us]"), self.said.index)
+        return at.dt.tz_localize("UTC")
 
 
 def judge(
@@ -43,7 +74,12 @@ def judge(
     features: pd.DataFrame,
     status: pd.Series,
     missing: pd.Series,
-) -> pd.DataFrame:
+    *,
+    rejected: pd.DataFrame | None = None,
+    as_of: pd.Timestamp | None = None,
+    before: State | None = None,
+    suspended: frozenset[str] = frozenset(),
+) -> Judged:
     """Return what is said of each row.
 
     Parameters
@@ -55,12 +91,15 @@ def judge(
         ``eligible`` rows get a probability; see `leadscore.policy`.
     missing : Series of str, index of ``features``
         Persona attributes that are not known, for the reasons.
-
-    Returns
-    -------
-    DataFrame of shape (n_rows, 9), index of ``features``
-        The columns of `JUDGED`. Probabilities are rounded after they were compared with
-        the thresholds.
+    rejected : DataFrame, default=None
+        ``rejected_days, rejected_reason``; None: sales rejected nobody.
+    as_of : Timestamp, default=None
+        Of the list; needed where the leads' memory is given.
+    before : State, default=None
+        Where each lead stood. None: nothing is remembered, and labels are those that
+        the rows would have without quarantine.
+    suspended : frozenset of str
+        Labels whose promise is suspended.
 
     Raises
     ------
@@ -68,28 +107,49 @@ def judge(
         A status is unknown, or a row has no points.
     """
     _check_rows(features, status)
+    agreement = bundle.agreement
     probability, low, high = _probabilities(bundle, features, status == ELIGIBLE)
-    said = pd.DataFrame(
+    told = pd.DataFrame(
         {
             "status": status,
-            "probability": probability,
-            "fit_grade": grade_of(features["persona_fit"], bundle.agreement.fit),
+            "fit_grade": grade_of(features["persona_fit"], agreement.fit),
             "missing": missing,
+            "rejected_days": np.nan,
+            "rejected_reason": pd.Series(None, features.index, dtype="str"),
         },
         index=features.index,
     )
-    said = said.join(last_raised(features, bundle.agreement))
-    labels = assign_labels(said, bundle.thresholds, bundle.agreement)
-    engagement = features["engagement"].to_numpy()
-    judged = labels.assign(
+    if rejected is not None:
+        told[list(rejected)] = rejected
+    seen = observe(features, told, bundle.engagement_edges, agreement)
+    seen = seen.assign(probability=probability)
+    lines = lines_of(
+        bundle.thresholds,
+        agreement,
+        suspended=suspended,
+        quarantine=before is not None,
+    )
+    stood = fresh((len(features),)) if before is None else before
+    instant = 0 if as_of is None else microseconds([as_of])[0]
+    after = advance(stood, _seen(seen, instant), lines)
+    labels = say_labels(
+        seen, stood, after, bundle.thresholds, agreement, suspended=suspended
+    )
+    said = labels.assign(
         probability=probability.round(_DECIMALS),
         probability_low=low.round(_DECIMALS),
         probability_high=high.round(_DECIMALS),
         points=features["points"].astype("int64"),
-        fit_grade=said["fit_grade"],
-        engagement_level=engagement_level(engagement, bundle.engagement_edges),
+        fit_grade=seen["fit_grade"],
+        engagement_level=seen["engagement_level"],
     )
-    return judged[list(JUDGED)]
+    return Judged(said[list(JUDGED)], seen, after)
+
+
+def _seen(seen: pd.DataFrame, as_of: int) -> Seen:
+    columns = ["probability", "is_raised", "may_mql", "may_sql"]
+    values = (seen[name].to_numpy() for name in columns)
+    return Seen(np.full(len(seen), as_of, dtype=np.int64), *values)
 
 
 def _check_rows(features: pd.DataFrame, status: pd.Series) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "group_draws",
     "intervals",
     "log_loss",
+    "lower_bound",
     "precision_at_share",
     "precision_range",
     "proportion_interval",
@@ -261,6 +262,13 @@ def proportion_interval(
     low = 0.0 if hits <= 0 else float(beta.ppf(tail, hits, n - hits + 1))
     high = 1.0 if hits >= n else float(beta.ppf(1 - tail, hits + 1, n - hits))
     return low, high
+
+
+def lower_bound(hits: float, n: float, *, confidence: float = 0.95) -> float:
+    """Return the exact one-sided lower bound of a share (Clopper and Pearson, 1934)."""
+    if n <= 0 or hits <= 0:
+        return 0.0
+    return float(beta.ppf(1 - confidence, hits, n - hits + 1))
 
 
 def group_draws(

@@ -27,7 +27,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from leadscore.monotone import Held
 from leadscore.recipe import RECIPES, LeadClassifier
 
-__all__ = ["BASELINES", "CANDIDATES", "FittedModel", "baseline", "fit_model"]
+__all__ = [
+    "BASELINES",
+    "CANDIDATES",
+    "FittedModel",
+    "baseline",
+    "fit_model",
+    "fit_out_of_fold",
+]
 
 BASELINES = ("base rate", "recency")
 CANDIDATES = RECIPES
@@ -75,6 +82,19 @@ def fit_model(
     seed: int,
     held: Held | None = None,
 ) -> FittedModel:
+    """Fit a recipe; see `fit_out_of_fold`."""
+    return fit_out_of_fold(name, rows, converted, groups, seed=seed, held=held)[0]
+
+
+def fit_out_of_fold(
+    name: str,
+    rows: pd.DataFrame,
+    converted: np.ndarray,
+    groups: np.ndarray,
+    *,
+    seed: int,
+    held: Held | None = None,
+) -> tuple[FittedModel, np.ndarray]:
     """Fit a recipe and calibrate it on its own out-of-fold probabilities.
 
     Parameters
@@ -92,7 +112,9 @@ def fit_model(
 
     Returns
     -------
-    FittedModel
+    model : FittedModel
+    out_of_fold : float array of shape (n,)
+        What fits that had not seen the group of a row say of it.
     """
     held = held or Held()
     taken = rows[["points"]] if name == "points" else rows
@@ -100,14 +122,16 @@ def fit_model(
         name, raises=held.raises, lowers=held.lowers, random_state=seed, n_jobs=-1
     ).fit(taken, converted, groups)
     shares = 1 - np.geomspace(0.0025, 0.78, N_THRESHOLDS)
-    grid = np.unique(np.quantile(fitted.out_of_fold_[name], shares))
-    return FittedModel(
+    out_of_fold = fitted.out_of_fold_[name]
+    grid = np.unique(np.quantile(out_of_fold, shares))
+    model = FittedModel(
         name,
         _without_rows(fitted),
         tuple(map(str, taken.columns)),
         tuple(float(p) for p in grid[::-1]),
         fitted.described(),
     )
+    return model, out_of_fold
 
 
 def baseline(

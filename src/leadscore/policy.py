@@ -1,56 +1,88 @@
-"""The policy: from probability, fit and what a lead asked for to a label with a reason.
+"""The policy: what the agreement lets be said of a lead, whatever its probability.
 
-Goes in: scored rows and thresholds. Comes out: one label a row, the road by which it
-was reached, and the reason in a sentence. Thresholds are inclusive:
-``probability >= t``.
+Goes in: rows of features, fit, what sales said. Comes out: for each row whether a hand
+is raised, and whether all but the probability allows MQL and SQL by the nurtured road,
+or why not. How labels then move is `leadscore.movement`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from leadscore.agreement import GRADES, Agreement, LabelRule
-from leadscore.agreement.sections import Grade
+from leadscore.agreement.labels import Grade
+from leadscore.snapshots import ELIGIBLE
 
 __all__ = [
     "Threshold",
-    "assign_labels",
     "engagement_edges",
     "engagement_level",
     "is_hand_raised",
     "last_raised",
+    "observe",
     "passes_gate",
 ]
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The probability from which a label is issued, and what it did on held-out leads.
+    """The probability from which a label is issued, and what is promised of it.
 
     Parameters
     ----------
     label : {"MQL", "SQL"}
     probability : float or None
         None: the label is not issued by probability.
-    n_entries, n_converted : int
-        Held-out leads that entered by the nurtured road, each counted once.
-    low, high : float
-        Exact two-sided interval of their share at the rule's confidence.
     because : str
-        What was aimed at and what came, in a sentence.
+        What was promised or why it is not, in a sentence.
+    precision : float or None
+        The promised share of those who enter; None: nothing is promised.
+    confidence : float
+        Of the promise, and of the interval.
+    n_entries, n_converted : int
+        Held-out leads (accounts) that entered by the nurtured road in the period.
+    n_stock : int
+        Held-out leads that stood in the label when the period began: not counted.
+    low, high : float
+        Exact two-sided interval of the share.
+    bound : float
+        Exact one-sided lower bound of the share.
+    since, until : str
+        The period of the entries, ``[since, until]``, ISO 8601.
+    expires : str
+        From when on the promise is not valid any more, ISO 8601.
+    selected : float
+        Share of the held-out leads on a list that stand in the label, on average.
+    facts : dict
+        Of what was tried, and what would be possible: `leadscore.promise`.
     """
 
     label: str
     probability: float | None
-    n_entries: int
-    n_converted: int
-    low: float
-    high: float
     because: str
+    precision: float | None = None
+    confidence: float = 0.95
+    n_entries: int = 0
+    n_converted: int = 0
+    n_stock: int = 0
+    low: float = 0.0
+    high: float = 1.0
+    bound: float = 0.0
+    since: str = ""
+    until: str = ""
+    expires: str = ""
+    selected: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def promise_id(self, model_id: str) -> str | None:
+        """Return the name of the promise of a model; None where there is none."""
+        if self.precision is None or self.probability is None:
+            return None
+        return f"{self.label} {self.precision:.6g} {model_id}"
 
 
 def passes_gate(grades: pd.Series, label: str, agreement: Agreement) -> pd.Series:
@@ -71,10 +103,15 @@ def is_hand_raised(rows: pd.DataFrame, agreement: Agreement) -> pd.Series:
     ----------
     rows : DataFrame
         ``raised_days`` (null: never) and ``fit_grade``; an unknown fit is given the
-        benefit of the doubt.
+        benefit of the doubt. ``rejected_days`` and ``left_days``, if there: a hand that
+        was raised before sales rejected the lead, or before it left, is down.
     agreement : Agreement
     """
-    lately = rows["raised_days"] <= agreement.hand_raise.within_days
+    days = rows["raised_days"]
+    lately = days <= agreement.hand_raise.within_days
+    for later in ("rejected_days", "left_days"):
+        if later in rows:
+            lately &= ~(rows[later] <= days)
     place = GRADES.index(agreement.hand_raise.min_fit)
     fits = rows["fit_grade"].isna() | rows["fit_grade"].isin(GRADES[: place + 1])
     return lately & fits
@@ -135,117 +172,101 @@ def engagement_level(
     )
 
 
-def assign_labels(
-    rows: pd.DataFrame, thresholds: dict[str, Threshold], agreement: Agreement
+def observe(
+    features: pd.DataFrame,
+    said: pd.DataFrame,
+    edges: tuple[float, float, float],
+    agreement: Agreement,
 ) -> pd.DataFrame:
-    """Return label, road and reason of each row.
+    """Return what the agreement lets be said of each row, whatever its probability.
 
     Parameters
     ----------
-    rows : DataFrame
-        ``status, probability`` (null: no model), ``fit_grade, missing``, and
-        ``raised_kind, raised_days``: by what and how long ago the lead last asked to be
-        contacted (null: never).
-    thresholds : dict of str to Threshold
-        Empty where there is no model.
+    features : DataFrame of shape (n_rows, ...)
+        With ``engagement`` and the counts of the kinds that the agreement names.
+    said : DataFrame, index of ``features``
+        ``status, fit_grade, missing`` (persona attributes that are not known),
+        ``rejected_days`` (since sales rejected the lead; null: it did not) and
+        ``rejected_reason``.
+    edges : tuple of float
+        Of the engagement levels.
     agreement : Agreement
 
     Returns
     -------
-    DataFrame of shape (n_rows, 3), index of ``rows``
-        ``label, road, label_reason``; the road is ``nurtured`` or ``hand_raised`` where
-        the label is MQL or SQL, else null.
+    DataFrame, index of ``features``
+        The columns of ``said``, and ``raised_kind, raised_days, left_days`` (since the
+        lead left, by `Movement.leave_kinds`; null: never), ``engagement_level``,
+        ``is_asking`` (asked to be contacted, lately), ``is_raised`` (and it counts),
+        ``may_mql, may_sql``, and ``not_mql, not_sql``: what forbids it, the first that
+        holds, empty where nothing does.
     """
-    rows = rows.assign(is_raised=is_hand_raised(rows, agreement))
-    labels = [_label(row, thresholds, agreement) for row in rows.itertuples()]
-    columns = ["label", "road", "label_reason"]
-    return pd.DataFrame(labels, index=rows.index, columns=columns).astype("str")
+    level = engagement_level(features["engagement"].to_numpy(), edges)
+    rows = said.join(last_raised(features, agreement)).assign(
+        left_days=_last(features, agreement.movement.leave_kinds),
+        engagement_level=level,
+    )
+    rows["is_asking"] = rows["raised_days"] <= agreement.hand_raise.within_days
+    rows["is_raised"] = is_hand_raised(rows, agreement) & rows["status"].ne(
+        "disqualified"
+    )
+    for label in ("MQL", "SQL"):
+        forbidden = _forbidden(rows, label, agreement)
+        if label == "SQL":
+            forbidden |= _unknown_or_curious(rows, features, agreement)
+        names, conditions = list(forbidden), list(forbidden.values())
+        why = np.select(conditions, names, default="")
+        rows[f"not_{label.lower()}"] = pd.Series(why, rows.index, dtype="str")
+        rows[f"may_{label.lower()}"] = why == ""
+    return rows
 
 
-def _label(
-    row: Any, thresholds: dict[str, Threshold], agreement: Agreement
-) -> tuple[str, str | None, str]:
-    status, grade = row.status, row.fit_grade
-    if status == "disqualified":
-        return "DISQUALIFIED", None, "Disqualified by then."
-    raised = _raised(row, agreement)
-    if row.is_raised:
-        return "SQL", "hand_raised", f"{raised}; {_fit_words(grade)}."
-    if status != "eligible":
-        return "NURTURE", None, f"{raised}, but {_fit_words(grade)}; lead {status}."
-    return _nurtured(row, thresholds, agreement, raised)
+def _forbidden(
+    rows: pd.DataFrame, label: str, agreement: Agreement
+) -> dict[str, np.ndarray]:
+    """Return which rows a label is forbidden, by reason."""
+    rule: LabelRule = getattr(agreement.labels, label)
+    rest = agreement.movement.rest_days
+    fits = passes_gate(rows["fit_grade"], label, agreement)
+    unknown = rows["fit_grade"].isna()
+    level = rows["engagement_level"].to_numpy()
+    return {
+        "status": (rows["status"] != ELIGIBLE).to_numpy(),
+        "rejected": (rows["rejected_days"] <= rest).to_numpy(),
+        "left": (rows["left_days"] <= rest).to_numpy(),
+        "fit unknown": (~fits & unknown).to_numpy(),
+        "fit": (~fits).to_numpy(),
+        "engagement": level < (rule.min_engagement or 1),
+    }
 
 
-def _raised(row: Any, agreement: Agreement) -> str | None:
-    days = row.raised_days
-    if not days <= agreement.hand_raise.within_days:  # null is not
-        return None
-    words = str(row.raised_kind).replace("_", " ")
-    since = "within a day" if days < 1 else f"{int(days)} day{'s' * (days >= 2)} ago"
-    return f"Asked to be contacted ({words}, {since})"
+def _unknown_or_curious(
+    rows: pd.DataFrame, features: pd.DataFrame, agreement: Agreement
+) -> dict[str, np.ndarray]:
+    """Return who is too little known, or only curious, to be SQL by probability."""
+    named = {c.attribute for persona in agreement.personas for c in persona.criteria}
+    missing = rows["missing"].fillna("")
+    n_missing = (missing.str.count(", ") + 1).where(missing != "", 0).to_numpy()
+    known = 1 - n_missing / max(len(named), 1)
+    fits_well = rows["fit_grade"].isin(GRADES[:2]).to_numpy()
+    columns = [f"n_{kind}_ever" for kind in agreement.movement.curiosity]
+    curious = features[[c for c in columns if c in features]].sum(axis=1).to_numpy()
+    everything = features["n_ever"].to_numpy()
+    return {
+        "missing": known < agreement.movement.min_known,
+        "curious": ~fits_well & (everything > 0) & (curious >= everything),
+    }
 
 
-def _nurtured(
-    row: Any,
-    thresholds: dict[str, Threshold],
-    agreement: Agreement,
-    raised: str | None,
-) -> tuple[str, str | None, str]:
-    probability = row.probability
-    grade, blocked = row.fit_grade, []
-    if raised is not None:
-        blocked.append(f"{raised}, but {_fit_words(grade)}")
-    for label in ("SQL", "MQL"):
-        threshold = thresholds.get(label)
-        if threshold is None or threshold.probability is None:
-            continue
-        if not probability >= threshold.probability:
-            continue
-        min_fit = _gate_of(label, agreement)
-        if min_fit is None or _known_and_reaches(grade, min_fit):
-            said, at = _percents(probability, threshold.probability)
-            reached = f"Probability {said} reaches {label}'s {at}; {_fit_words(grade)}"
-            return label, "nurtured", "; ".join([reached, *blocked]) + "."
-        blocked.append(_gate(label, min_fit, row))
-    return "NURTURE", None, "; ".join([_below(probability, thresholds), *blocked]) + "."
-
-
-def _gate(label: str, min_fit: str, row: Any) -> str:
-    grade, missing = row.fit_grade, row.missing
-    if pd.isna(grade):
-        return f"not {label}: fit unknown, ask for {missing}"
-    return f"not {label}: fit {grade} is below {min_fit}"
-
-
-def _below(probability: float, thresholds: dict[str, Threshold]) -> str:
-    if pd.isna(probability):
-        return "No probability: too little was known when the model was made"
-    threshold = thresholds.get("MQL")
-    if threshold is None or threshold.probability is None:
-        return f"Probability {probability:.1%}; MQL is not issued by probability"
-    if probability >= threshold.probability:
-        return f"Probability {probability:.1%}"
-    said, at = _percents(probability, threshold.probability)
-    return f"Probability {said} is below MQL's {at}"
-
-
-def _percents(probability: float, threshold: float) -> tuple[str, str]:
-    """Return both with as many decimals as it takes to tell them apart."""
-    for decimals in (1, 2, 3):
-        said, at = f"{probability:.{decimals}%}", f"{threshold:.{decimals}%}"
-        if said != at:
-            return said, at
-    return f"{probability:.1%}", f"{threshold:.1%}"
+def _last(features: pd.DataFrame, kinds: tuple[str, ...]) -> np.ndarray:
+    """Return days since the last of some kinds, shape (n_rows,), null: never."""
+    names = [f"days_since_last_{kind}" for kind in kinds]
+    there = [features[name].to_numpy() for name in names if name in features]
+    if not there:
+        return np.full(len(features), np.nan)
+    return np.fmin.reduce(there)
 
 
 def _gate_of(label: str, agreement: Agreement) -> Grade | None:
     rule: LabelRule = getattr(agreement.labels, label)
     return rule.min_fit if agreement.personas else None
-
-
-def _known_and_reaches(grade: Any, min_fit: str) -> bool:
-    return grade in GRADES and GRADES.index(grade) <= GRADES.index(min_fit)
-
-
-def _fit_words(grade: Any) -> str:
-    return "fit unknown" if pd.isna(grade) else f"fit {grade}"

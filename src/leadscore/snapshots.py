@@ -40,6 +40,8 @@ __all__ = [
     "known_before",
     "label_snapshots",
     "microseconds",
+    "past_lists",
+    "rejections_at",
     "snapshots_at",
     "training_snapshots",
 ]
@@ -49,6 +51,7 @@ ELIGIBLE = "eligible"
 # What a lead may be at an instant, the first that holds.
 OUT_OF_COHORT = ("objects", "merged", "converted", "too old", "disqualified", "lost")
 STATUSES = (ELIGIBLE, *OUT_OF_COHORT)
+_DAY = pd.Timedelta(days=1)
 NEVER = np.iinfo(np.int64).max  # later than any instant: what never happened
 
 
@@ -123,6 +126,38 @@ def training_snapshots(
         )
         pairs = _pairs_on_grid(firsts, grid, agreement.snapshots.max_age_days)
     pairs = pairs[pairs["as_of"] <= newest]
+    status = cohort_status(pairs, leads, outcomes, agreement)
+    return _sorted(pairs[status == ELIGIBLE])
+
+
+def past_lists(
+    leads: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    agreement: Agreement,
+    newest: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return every eligible (lead, as_of) of the lists scored up to ``newest``.
+
+    Lists stand every ``movement.score_every_days``, walking back from ``newest``; where
+    leads are looked at at ages, at those ages.
+
+    Returns
+    -------
+    DataFrame
+        As `training_snapshots`, whether mature or not.
+    """
+    firsts = _first_rows(leads)
+    if agreement.snapshots.at_age_hours:
+        pairs = _pairs_at_ages(firsts, agreement.snapshots.at_age_hours)
+        pairs = pairs[pairs["as_of"] <= newest]
+    else:
+        grid = calendar_grid(
+            firsts["known_at"].min(),
+            newest,
+            every_days=agreement.movement.score_every_days,
+            zone=agreement.zone,
+        )
+        pairs = _pairs_on_grid(firsts, grid, agreement.snapshots.max_age_days)
     status = cohort_status(pairs, leads, outcomes, agreement)
     return _sorted(pairs[status == ELIGIBLE])
 
@@ -226,6 +261,32 @@ def label_snapshots(
     aside = pd.Series(set_aside, index=snapshots.index, dtype="str")
     return snapshots.assign(
         is_mature=is_mature, converted=converted, set_aside=aside.mask(aside == "")
+    )
+
+
+def rejections_at(
+    pairs: pd.DataFrame, outcomes: pd.DataFrame, agreement: Agreement
+) -> pd.DataFrame:
+    """Return, for each (lead, as_of), when sales last rejected the lead, and why.
+
+    Returns
+    -------
+    DataFrame of shape (n_pairs, 2), in the order of ``pairs``, index 0..n-1
+        ``rejected_days`` (since it happened) and ``rejected_reason``, as known then;
+        null: not rejected, or recycled since.
+    """
+    conversion = agreement.conversion
+    turns = outcomes.loc[
+        outcomes["stage"].isin({*conversion.rejected, *conversion.recycled}),
+        ["lead_id", "known_at", "occurred_at", "stage", "reason"],
+    ]
+    turns = turns.sort_values(["known_at", "occurred_at", "stage"])
+    found = _latest_before(turns, pairs)
+    days = (pairs["as_of"].reset_index(drop=True) - found["occurred_at"]) / _DAY
+    is_rejected = found["stage"].isin(conversion.rejected)
+    reason = found["reason"].where(is_rejected).astype("str")
+    return pd.DataFrame(
+        {"rejected_days": days.where(is_rejected), "rejected_reason": reason}
     )
 
 

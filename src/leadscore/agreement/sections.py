@@ -15,6 +15,14 @@ from pydantic import BeforeValidator, Field, model_validator
 from leadscore.agreement.base import Days, Names, Section, Weight
 from leadscore.agreement.base import as_tuple as _as_tuple
 from leadscore.agreement.features import CustomFeature, DecayedSum, Features
+from leadscore.agreement.labels import (
+    GRADES,
+    HandRaise,
+    LabelRule,
+    Labels,
+    Movement,
+    Share,
+)
 
 __all__ = [
     "GRADES",
@@ -36,6 +44,7 @@ __all__ = [
     "Labels",
     "Machines",
     "Monotone",
+    "Movement",
     "Persona",
     "PointRule",
     "Points",
@@ -46,18 +55,17 @@ __all__ = [
     "Training",
 ]
 
-Grade = Literal["A", "B", "C", "D"]
-GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
-
 _TOLD_APART = ("persona", "fit_grade")  # segments that no file holds
 
 
 Hours = Annotated[tuple[float, ...], BeforeValidator(_as_tuple)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Conversion(Section):
-    """What converting means, how far we look ahead, and which stages end a lead."""
+    """What converting means, how far we look ahead, and which stages end a lead.
+
+    ``rejected``: sales sent the lead back to marketing; it rests, see `Movement`.
+    """
 
     stage: str = "opportunity"
     horizon_days: Days = 90
@@ -65,6 +73,7 @@ class Conversion(Section):
     lost: Names = ("lost",)
     disqualified: Names = ("disqualified",)
     recycled: Names = ("recycled",)
+    rejected: Names = ("rejected",)
 
 
 class Snapshots(Section):
@@ -289,45 +298,6 @@ class Points(Section):
         return self
 
 
-class LabelRule(Section):
-    """When a label is issued: a target precision, or what sales can take a week."""
-
-    precision: Share | None = None
-    capacity_per_week: Annotated[float, Field(gt=0)] | None = None
-    confidence: Share = 0.95
-    min_fit: Grade | None = None
-
-    @model_validator(mode="after")
-    def _one_lever(self) -> Self:
-        if (self.precision is None) == (self.capacity_per_week is None):
-            msg = "give either precision or capacity_per_week"
-            raise ValueError(msg)
-        return self
-
-
-class Labels(Section):
-    """MQL and SQL."""
-
-    MQL: LabelRule = LabelRule(precision=0.15)
-    SQL: LabelRule = LabelRule(precision=0.30, min_fit="B")
-
-    @model_validator(mode="after")
-    def _sql_is_stricter(self) -> Self:
-        mql, sql = self.MQL.precision, self.SQL.precision
-        if mql is not None and sql is not None and sql < mql:
-            msg = f"SQL aims at {sql:.0%}, below MQL's {mql:.0%}; SQL is the stricter"
-            raise ValueError(msg)
-        return self
-
-
-class HandRaise(Section):
-    """Kinds by which a lead asks to be contacted, and how long that counts."""
-
-    kinds: Names = ("demo_request", "contact_request")
-    within_days: Days = 30
-    min_fit: Grade = "C"
-
-
 class Machines(Section):
     """Opens and clicks that a machine made: mail scanners, link checkers, prefetching.
 
@@ -416,6 +386,7 @@ class Agreement(Section):
     points: Points = Points()
     labels: Labels = Labels()
     hand_raise: HandRaise = HandRaise()
+    movement: Movement = Movement()
     machines: Machines = Machines()
     monotone: Monotone = Monotone()
     consent: Consent = Consent()
@@ -486,6 +457,14 @@ class Agreement(Section):
             msg = f"consent columns cannot be attributes too: {', '.join(asked)}"
             raise ValueError(msg)
         return self
+
+    @property
+    def quarantine_days(self) -> int:
+        """How long a lead stands above a threshold before a label is issued."""
+        given = self.movement.quarantine_days
+        if given is not None:
+            return given
+        return 0 if self.snapshots.at_age_hours else 7
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

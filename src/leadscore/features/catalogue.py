@@ -140,6 +140,8 @@ def declare_catalogue(
     kinds = _common(heard["kind"])
     spoken_of = {rule.kind for rule in agreement.points.rules}
     spoken_of |= set(agreement.hand_raise.kinds) | set(agreement.engagement.weights)
+    moving = {*agreement.movement.leave_kinds, *agreement.movement.curiosity}
+    spoken_of |= moving & set(heard["kind"].index)  # rare ones turn labels, too
     spoken_of |= agreement.features.weighted_kinds
     kinds = tuple(sorted(set(kinds) | (spoken_of - set(agreement.features.deny))))
     categories = {

@@ -2,7 +2,9 @@
 
 MLflow runs this file when it loads the model. Rows are those that ``leadscore score
 --features`` writes; ``status`` may be absent, then every lead is taken to be eligible.
-What is said of a row is what `leadscore score` says, by the same function.
+What is said of a row is what `leadscore score` says, by the same function; but nothing
+is remembered here: the label is the one that the row alone would have, without
+quarantine, and none is entered into a ledger.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class LeadscoreModel(PythonModel):
         status = nothing.replace("", ELIGIBLE)
         if "status" in model_input:
             status = model_input["status"].fillna(ELIGIBLE).astype("str")
-        said = judge(self.bundle, features, status, nothing)
+        said = judge(self.bundle, features, status, nothing).said
         return said[["probability", "points", "label"]]
 
 

@@ -15,9 +15,11 @@ from leadscore.agreement import Agreement, LabelRule
 from leadscore.draft import conversion_delays
 from leadscore.features import declare_catalogue
 from leadscore.periods import groups_of, held_out
+from leadscore.promise import entries_needed
 from leadscore.tables import Tables
-from leadscore.thresholds import MIN_ENTRIES
 from leadscore.workflows.backtest import n_converted_groups
+
+BETTER = 1.5  # a list worth promising converts half as often again as it promises
 
 __all__ = [
     "attribute_counts",
@@ -95,12 +97,16 @@ def _label(label: str, rule: LabelRule, n_leads: int, n_one: int) -> dict[str, A
     held = f"{n_leads:,} held-out leads, of which {n_one:,} convert"
     if rule.precision is None:
         entries, aim = n_leads, f"takes {rule.capacity_per_week:g} leads a week"
+        told = ""
         is_possible = n_leads > 0
     else:
         entries = min(int(n_one / rule.precision / 2), n_leads)
-        aim = f"aims at {rule.precision:.0%}"
-        is_possible = entries >= MIN_ENTRIES
-    because = f"{aim}; {held}: about {entries:,} may enter, {MIN_ENTRIES} are needed"
+        truth = min(rule.precision * BETTER, (1 + rule.precision) / 2)
+        needed = entries_needed(truth, rule.precision, rule.confidence) or 0
+        aim = f"promises {rule.precision:.0%}"
+        is_possible = entries >= needed
+        told = f", {needed:,} are needed if {truth:.0%} of them convert"
+    because = f"{aim}; {held}: about {entries:,} may enter{told}"
     return {
         "label": label,
         "entries": entries,

@@ -19,17 +19,18 @@ from leadscore.agreement import Agreement
 from leadscore.drivers import drivers_of
 from leadscore.explain import typical_row
 from leadscore.features import Catalogue, describe_features
-from leadscore.model import FittedModel, fit_model
+from leadscore.model import FittedModel, fit_out_of_fold
 from leadscore.monotone import Held, held_columns
 from leadscore.periods import groups_of, held_out
-from leadscore.policy import Threshold, is_hand_raised
+from leadscore.policy import Threshold
 from leadscore.progress import Tell
+from leadscore.promise import hand_raised_rate, prove
 from leadscore.tables import Tables
-from leadscore.thresholds import choose_thresholds, hand_raised_rate
 from leadscore.workflows.backtest import Tuned, n_converted_groups, run_contest
 from leadscore.workflows.cadence import replay_cadence
 from leadscore.workflows.contest import Contest
 from leadscore.workflows.learnable import check_not_all, why_nothing, why_points
+from leadscore.workflows.promised import promise_slice
 from leadscore.workflows.retrained import Predict
 from leadscore.workflows.rows import Rows
 from leadscore.workflows.screen import screen
@@ -110,7 +111,7 @@ def learn(
     contest, tuned = found
     cadence = _cadence(contest, tuned, rows, tables, agreement, tell)
     tell(f"fitting {contest.winner}, and setting thresholds")
-    learned = _ship(contest, rows, told, catalogue, held, agreement)
+    learned = _ship(contest, rows, told, tables, catalogue, held, agreement, tell=tell)
     return replace(
         learned, facts=learned.facts | {"cadence": cadence, "suspects": suspects}
     )
@@ -151,9 +152,12 @@ def _ship(
     contest: Contest,
     rows: Rows,
     told: pd.DataFrame,
+    tables: Tables,
     catalogue: Catalogue,
     held: Held,
     agreement: Agreement,
+    *,
+    tell: Tell,
 ) -> Learned:
     """Fit the winner on all leads but the held-out ones; set thresholds on those.
 
@@ -174,30 +178,19 @@ def _ship(
         )
         model = _fit("points", rows, agreement, held)
         return Learned(model, {}, contest, why)
-    model = _fit(contest.winner, rows, agreement, held, places=fit)
-    days = training.promise_days or agreement.conversion.horizon_days
-    as_of, leads = rows.snapshots["as_of"], rows.snapshots["lead_id"]
-    since = as_of.max() - pd.Timedelta(days=days)
-    is_newest = (as_of >= since).to_numpy()
-    history = _history(model, rows, kept_out, agreement)
-    thresholds = choose_thresholds(
-        history,
-        model.grid,
-        agreement,
-        since=since,
-        share=leads[kept_out & is_newest].nunique() / leads[is_newest].nunique(),
+    model, out_of_fold = _fitted(contest.winner, rows, agreement, held, places=fit)
+    tell("replaying the past lists of the held-out leads")
+    rows = replace(rows, features=told)
+    found = promise_slice(
+        model, out_of_fold, rows, fit, tables, catalogue, agreement, tell=tell
     )
+    is_newest = (rows.snapshots["as_of"] >= found.since).to_numpy()
+    thresholds = prove(found, model.grid, agreement)
     missing = [name for name, t in thresholds.items() if t.probability is None]
     degraded = f"{' and '.join(missing)} not issued by probability." if missing else ""
     facts = {
-        "drivers": _drivers(
-            model,
-            replace(rows, features=told),
-            kept_out & is_newest,
-            catalogue,
-            agreement,
-        ),
-        "hand_raised": hand_raised_rate(history, since=since),
+        "drivers": _drivers(model, rows, kept_out & is_newest, catalogue, agreement),
+        "hand_raised": hand_raised_rate(found, agreement),
     }
     return Learned(model, thresholds, contest, degraded, facts)
 
@@ -220,18 +213,6 @@ def _drivers(
     )
 
 
-def _history(
-    model: FittedModel, rows: Rows, kept_out: np.ndarray, agreement: Agreement
-) -> pd.DataFrame:
-    """Return the mature snapshots of the held-out leads, as the model sees them."""
-    seen = pd.concat([rows.persona["fit_grade"], rows.raised], axis=1)[kept_out]
-    return rows.snapshots[kept_out].assign(
-        probability=model.predict(rows.features[kept_out]),
-        fit_grade=seen["fit_grade"],
-        is_raised=is_hand_raised(seen, agreement),
-    )
-
-
 def _fit(
     name: str,
     rows: Rows,
@@ -240,10 +221,21 @@ def _fit(
     *,
     places: np.ndarray | None = None,
 ) -> FittedModel:
+    return _fitted(name, rows, agreement, held, places=places)[0]
+
+
+def _fitted(
+    name: str,
+    rows: Rows,
+    agreement: Agreement,
+    held: Held,
+    *,
+    places: np.ndarray | None = None,
+) -> tuple[FittedModel, np.ndarray]:
     converted = rows.snapshots["converted"].to_numpy()
     groups = groups_of(rows.snapshots)
     places = np.arange(len(converted)) if places is None else places
-    return fit_model(
+    return fit_out_of_fold(
         name,
         rows.features.iloc[places],
         converted[places],

@@ -16,7 +16,9 @@ from leadscore.bundle import Bundle
 from leadscore.draft import guess_machines
 from leadscore.judge import judge
 from leadscore.kept_apart import clock_units, machine_counts, machines_said
+from leadscore.movement import State
 from leadscore.tables import LABELS, Tables
+from leadscore.workflows.labelled import Listed
 from leadscore.workflows.rows import Rows, build_rows
 
 __all__ = ["Hanging", "coarse_clocks", "hanging_on_machines", "undeclared_machines"]
@@ -87,7 +89,7 @@ def hanging_on_machines(
     bundle: Bundle,
     tables: Tables,
     rows: Rows,
-    scores: pd.DataFrame,
+    listed: Listed,
     as_of: pd.Timestamp,
 ) -> Hanging | None:
     """Return what hangs on machines: the leads that have any are judged with them, too.
@@ -98,8 +100,8 @@ def hanging_on_machines(
     tables : Tables
     rows : Rows
         Of the leads on the list.
-    scores : DataFrame
-        What was said of each of ``rows``, in their order.
+    listed : Listed
+        What was said of ``rows``, and what was remembered of them.
     as_of : Timestamp, UTC
 
     Returns
@@ -115,7 +117,7 @@ def hanging_on_machines(
     if counts["n_rows"] == 0:
         return None
     touched = _touched(tables, rows, as_of)
-    own = scores.loc[touched, ["label", "points"]].reset_index(drop=True)
+    own = listed.scores.loc[touched, ["label", "points"]].reset_index(drop=True)
     other = build_rows(
         tables,
         rows.snapshots[touched],
@@ -123,8 +125,16 @@ def hanging_on_machines(
         bundle.agreement,
         with_machines=True,
     )
-    status, missing = other.snapshots["status"], other.persona["missing"]
-    judged = judge(bundle, other.features, status, missing)
+    judged = judge(
+        bundle,
+        other.features,
+        other.snapshots["status"],
+        other.persona["missing"],
+        rejected=other.rejected,
+        as_of=as_of,
+        before=State(*(x[touched.to_numpy()] for x in listed.memory.before)),
+        suspended=listed.suspended.labels,
+    ).said
     pairs = pd.DataFrame({"own": own["label"], "other": judged["label"]})
     changed = pairs[pairs["own"] != pairs["other"]].groupby(["own", "other"]).size()
     return Hanging(

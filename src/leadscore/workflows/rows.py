@@ -19,7 +19,7 @@ from leadscore.persona import missing_attributes, persona_fit
 from leadscore.points import point_parts
 from leadscore.policy import last_raised
 from leadscore.progress import Tell, silent
-from leadscore.snapshots import attributes_at
+from leadscore.snapshots import attributes_at, rejections_at
 from leadscore.tables import Tables
 
 __all__ = ["Rows", "build_rows"]
@@ -41,6 +41,8 @@ class Rows:
         ``persona, persona_fit, fit_grade, missing``.
     raised : DataFrame
         ``raised_kind, raised_days``: the last time a lead asked to be contacted.
+    rejected : DataFrame
+        ``rejected_days, rejected_reason``: the last time sales rejected a lead.
     """
 
     snapshots: pd.DataFrame
@@ -48,6 +50,7 @@ class Rows:
     parts: pd.DataFrame
     persona: pd.DataFrame
     raised: pd.DataFrame
+    rejected: pd.DataFrame
 
 
 def build_rows(
@@ -94,4 +97,11 @@ def build_rows(
     parts = point_parts(features, agreement.points)
     features["persona_fit"] = persona["persona_fit"]
     features["points"] = parts.sum(axis=1).astype("float64")
-    return Rows(snapshots, features, parts, persona, last_raised(features, agreement))
+    return Rows(
+        snapshots,
+        features,
+        parts,
+        persona,
+        last_raised(features, agreement),
+        rejections_at(snapshots, tables.outcomes, agreement),
+    )

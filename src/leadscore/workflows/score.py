@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from leadscore import files
@@ -21,18 +22,23 @@ from leadscore.errors import (
     RefusedError,
     UsageError,
 )
-from leadscore.explain import column_groups, reasons
-from leadscore.features import describe_features
-from leadscore.judge import judge
-from leadscore.points import point_reasons
 from leadscore.progress import Tell, silent
 from leadscore.snapshots import ELIGIBLE, snapshots_at
 from leadscore.store import read_agreement, read_tables
 from leadscore.store.find import has_interactions
-from leadscore.tables import LEADS, SCORE_COLUMNS, Tables
+from leadscore.tables import LEADS, Tables
+from leadscore.workflows.booking import (
+    Issued,
+    broken,
+    issue,
+    remembering,
+    standing_before,
+)
 from leadscore.workflows.doubts import doubts_of_scores
+from leadscore.workflows.labelled import label_list
 from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
+from leadscore.workflows.suspended import expired
 
 __all__ = ["Scored", "score", "score_tables"]
 
@@ -58,6 +64,8 @@ class Scored:
         What makes the list worth less than it looks.
     machines : Hanging or None
         What hangs on opens and clicks that machines made; None: on none.
+    issued : Issued or None
+        What was entered into the ledger; None: the list is a look, nothing was issued.
     """
 
     scores: pd.DataFrame
@@ -67,6 +75,7 @@ class Scored:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     machines: Hanging | None = None
+    issued: Issued | None = None
 
     @property
     def is_degraded(self) -> bool:
@@ -81,6 +90,8 @@ def score(
     as_of: pd.Timestamp,
     out: Path,
     features: Path | None = None,
+    ledger: Path | None = None,
+    is_issued: bool = True,
     tell: Tell = silent,
 ) -> Scored:
     """Score the leads of a data folder and write the rows.
@@ -95,6 +106,10 @@ def score(
         ``.csv`` or ``.parquet``; replaced as a whole, readable by its owner only.
     features : Path, default=None
         Where to write the rows that the model saw: what the registered model takes.
+    ledger : Path, default=None
+        Remembers where each lead stood. None: the past is replayed.
+    is_issued : bool, default=True
+        Whether the list's labels are entered there; False: it is only read.
     tell : Tell, default=silent
         Told of each step.
 
@@ -114,14 +129,30 @@ def score(
     tell("building the features")
     rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
-    scores = score_rows(bundle, rows)
-    warnings = doubts_of_scores(scores, tables, bundle, as_of)
+    with remembering(ledger, bundle, is_issued=is_issued) as book:
+        known = expired(bundle, as_of).and_also(broken(book, bundle, tables, as_of))
+        listed = label_list(
+            bundle,
+            tables,
+            rows,
+            as_of,
+            standing=standing_before(book, as_of),
+            known=known,
+            tell=tell,
+        )
+        issued = issue(book, bundle, rows, listed, left_out, as_of)
+    scores = listed.scores
+    warnings = (
+        *doubts_of_scores(scores, tables, bundle, as_of),
+        *listed.suspended.because,
+    )
     if features is not None:
         files.write_table(features, _feature_table(rows), mode=0o600)
     files.write_table(out, scores, mode=0o600)
     # After the list is written: what would have been must not cost what is.
-    machines = hanging_on_machines(bundle, tables, rows, scores, as_of)
-    return Scored(scores, left_out, bundle, tables, notes, warnings, machines)
+    machines = hanging_on_machines(bundle, tables, rows, listed, as_of)
+    counts = count_reasons(left_out)
+    return Scored(scores, counts, bundle, tables, notes, warnings, machines, issued)
 
 
 def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
@@ -163,15 +194,26 @@ def _read_for(data: Path, agreement: Agreement, bundle: Bundle, tell: Tell) -> T
 def score_tables(
     bundle: Bundle, tables: Tables, as_of: pd.Timestamp
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the scored rows at ``as_of`` and how many leads were left out, and why."""
+    """Return the scored rows at ``as_of`` and how many leads were left out, and why.
+
+    Nothing is remembered and nothing issued: labels are those of a first list.
+    """
     rows, left_out = rows_at(bundle, tables, as_of)
-    return score_rows(bundle, rows), left_out
+    known = expired(bundle, as_of)
+    listed = label_list(bundle, tables, rows, as_of, known=known)
+    return listed.scores, count_reasons(left_out)
+
+
+def count_reasons(left_out: pd.Series) -> dict[str, int]:
+    """Return how many leads are on no list, by reason."""
+    counts = left_out.value_counts().sort_index()
+    return {str(reason): int(n) for reason, n in counts.items()}
 
 
 def rows_at(
     bundle: Bundle, tables: Tables, as_of: pd.Timestamp, *, tell: Tell = silent
-) -> tuple[Rows, dict[str, int]]:
-    """Return the rows of the list at ``as_of``, and how many leads are in none.
+) -> tuple[Rows, pd.Series]:
+    """Return the rows of the list at ``as_of``, and, by lead, why others are in none.
 
     Raises
     ------
@@ -188,12 +230,13 @@ def rows_at(
         (raised["raised_days"] <= agreement.hand_raise.within_days).to_numpy()
     ]
     is_shown = status.isin(SHOWN) | snapshots["lead_id"].isin(back)
-    left_out = status[~is_shown].value_counts().sort_index()
     shown = snapshots[is_shown].sort_values("lead_id")
     rows = build_rows(tables, shown, bundle.catalogue, agreement, tell=tell)
-    counted = {str(reason): int(n) for reason, n in left_out.items()}
-    n_later = tables.leads["lead_id"].nunique() - len(snapshots)
-    return rows, counted | ({"not known yet": n_later} if n_later else {})
+    left_out = snapshots[~is_shown].set_index("lead_id")["status"]
+    later = tables.leads["lead_id"].unique()
+    later = later[~np.isin(later, snapshots["lead_id"])]
+    unknown = pd.Series("not known yet", pd.Index(later, dtype="str"), dtype="str")
+    return rows, pd.concat([left_out, unknown])
 
 
 def _check_functions(bundle: Bundle, tables: Tables) -> None:
@@ -243,36 +286,3 @@ def _feature_table(rows: Rows) -> pd.DataFrame:
     return pd.concat(
         [rows.snapshots[["lead_id", "as_of", "status"]], rows.features], axis=1
     )
-
-
-def score_rows(bundle: Bundle, rows: Rows) -> pd.DataFrame:
-    """Return one row of `SCORE_COLUMNS` a row."""
-    status = rows.snapshots["status"]
-    judged = judge(bundle, rows.features, status, rows.persona["missing"])
-    nothing = pd.Series(None, rows.snapshots.index, dtype="str")
-    scores = judged.assign(
-        lead_id=rows.snapshots["lead_id"],
-        as_of=rows.snapshots["as_of"],
-        persona_fit=rows.persona["persona_fit"].round(1),
-        # The ledger will remember labels; until then there is no since and before.
-        label_since=nothing,
-        previous_label=nothing,
-        # Thresholds aim at a precision; nothing is promised yet.
-        promise=nothing,
-        model_version=bundle.model_id,
-        agreement_version=bundle.agreement.version,
-    )
-    return scores.join(_reasons(bundle, rows, status == ELIGIBLE))[list(SCORE_COLUMNS)]
-
-
-def _reasons(bundle: Bundle, rows: Rows, is_eligible: pd.Series) -> pd.DataFrame:
-    """Return the reasons; where the points serve alone, they are theirs."""
-    why = point_reasons(rows.parts)
-    why.loc[~is_eligible] = None
-    model = bundle.model
-    if model is not None and model.name != "points" and is_eligible.any():
-        asked = rows.features[is_eligible]
-        groups = column_groups(model.columns, bundle.catalogue)
-        words = describe_features(bundle.catalogue, bundle.agreement)
-        why.loc[is_eligible] = reasons(asked, model, bundle.typical, groups, words)
-    return why

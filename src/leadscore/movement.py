@@ -1,0 +1,166 @@
+"""Movement: how a lead's label comes, stays and goes. The state machine.
+
+Goes in: where each lead stands and what is seen of it at the next instant. Comes out:
+where it stands then. Scoring and every replay come through `advance`, so a promise is
+proven for the very moves that are made later. Nothing here knows a lead from another,
+so arrays may have any shape: leads, or leads by thresholds.
+
+By the nurtured road a label is *issued* once a lead has stood above its threshold, and
+was allowed to, at every instant seen for the quarantine; it is *kept* while the
+probability is above a lower one and the lead is allowed to. By the other road a hand
+raised makes an SQL at once. All else equal, a higher probability never gives a lower
+label: a threshold that is reached stays reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from leadscore.agreement import Agreement
+from leadscore.policy import Threshold
+from leadscore.snapshots import DAY_US, NEVER
+
+__all__ = [
+    "LEVELS",
+    "MQL",
+    "NOBODY",
+    "NURTURED",
+    "RAISED",
+    "ROADS",
+    "SQL",
+    "Lines",
+    "Seen",
+    "State",
+    "advance",
+    "fresh",
+    "lines_of",
+]
+
+NOBODY, MQL, SQL = 0, 1, 2
+LEVELS = ("NURTURE", "MQL", "SQL")
+NURTURED, RAISED = 1, 2
+ROADS = (None, "nurtured", "hand_raised")
+
+Array = np.ndarray
+
+
+class State(NamedTuple):
+    """Where leads stand; arrays of one shape, instants in microseconds.
+
+    ``level`` and ``road``: places in `LEVELS` and `ROADS`. ``since``: when the level
+    began. ``mql_since``, ``sql_since``: since when above each threshold and allowed to,
+    `NEVER` where not.
+    """
+
+    level: Array
+    road: Array
+    since: Array
+    mql_since: Array
+    sql_since: Array
+
+
+class Seen(NamedTuple):
+    """What is seen at an instant, arrays that broadcast to the state's shape.
+
+    ``may_mql``, ``may_sql``: whether all but the probability allows the label by the
+    nurtured road; who may be SQL may be MQL. A null probability reaches nothing.
+    """
+
+    as_of: Array
+    probability: Array
+    is_raised: Array
+    may_mql: Array
+    may_sql: Array
+
+
+@dataclass(frozen=True)
+class Lines:
+    """From which probability a label is issued, and down to which it is kept.
+
+    Parameters
+    ----------
+    mql, sql : float array or float
+        Infinite: not issued.
+    keep_mql, keep_sql : float array or float
+        Not above the former.
+    quarantine_us : int
+        Microseconds above a threshold before the label is issued.
+    """
+
+    mql: Array | float
+    sql: Array | float
+    keep_mql: Array | float
+    keep_sql: Array | float
+    quarantine_us: int
+
+
+def fresh(shape: tuple[int, ...]) -> State:
+    """Return the state of leads of whom nothing was seen."""
+    level, road = np.zeros(shape, dtype=np.int8), np.zeros(shape, dtype=np.int8)
+    never = [np.full(shape, NEVER, dtype=np.int64) for _ in range(3)]
+    return State(level, road, *never)
+
+
+def lines_of(
+    thresholds: dict[str, Threshold],
+    agreement: Agreement,
+    *,
+    suspended: frozenset[str] = frozenset(),
+    quarantine: bool = True,
+) -> Lines:
+    """Return the lines of a model's thresholds.
+
+    Parameters
+    ----------
+    thresholds : dict of str to Threshold
+    agreement : Agreement
+    suspended : frozenset of str
+        Labels whose promise is suspended: kept, but not issued.
+    quarantine : bool, default=True
+        False: as if all had stood there long enough.
+    """
+    issue, keep = {}, {}
+    for label in ("MQL", "SQL"):
+        threshold = thresholds.get(label)
+        at = threshold.probability if threshold else None
+        at = np.inf if at is None else at
+        keep[label] = at * agreement.movement.keep_share
+        issue[label] = np.inf if label in suspended else at
+    days = agreement.quarantine_days if quarantine else 0
+    return Lines(issue["MQL"], issue["SQL"], keep["MQL"], keep["SQL"], days * DAY_US)
+
+
+def advance(state: State, seen: Seen, lines: Lines) -> State:
+    """Return where leads stand after what is seen of them; see the module.
+
+    Who is SQL by the nurtured road stays on it when they raise a hand as well; who
+    raised a hand and would now be SQL without it goes on by the nurtured road once the
+    hand no longer counts.
+    """
+    mql_since = _since(state.mql_since, seen, seen.may_mql, lines.mql)
+    sql_since = _since(state.sql_since, seen, seen.may_sql, lines.sql)
+    was_nurtured = state.road == NURTURED
+    kept_mql = (state.level >= MQL) & (seen.probability >= lines.keep_mql)
+    kept_sql = (state.level == SQL) & (seen.probability >= lines.keep_sql)
+    is_mql = seen.may_mql & (_passed(mql_since, seen, lines) | was_nurtured & kept_mql)
+    is_sql = seen.may_sql & (_passed(sql_since, seen, lines) | was_nurtured & kept_sql)
+    nurtured = np.where(is_sql, SQL, np.where(is_mql, MQL, NOBODY)).astype(np.int8)
+    stays = (nurtured == SQL) & was_nurtured & (state.level == SQL)
+    by_hand = seen.is_raised & ~stays
+    level = np.where(by_hand, np.int8(SQL), nurtured)
+    road = np.where(by_hand, RAISED, np.where(level > NOBODY, NURTURED, 0))
+    since = np.where((level == state.level) & (level > NOBODY), state.since, seen.as_of)
+    since = np.where(level > NOBODY, since, NEVER)
+    return State(level, road.astype(np.int8), since, mql_since, sql_since)
+
+
+def _since(before: Array, seen: Seen, may: Array, line: Array | float) -> Array:
+    is_above = may & (seen.probability >= line)
+    return np.where(is_above, np.minimum(before, seen.as_of), NEVER)
+
+
+def _passed(since: Array, seen: Seen, lines: Lines) -> Array:
+    return (since != NEVER) & (seen.as_of - since >= lines.quarantine_us)

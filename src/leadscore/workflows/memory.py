@@ -1,0 +1,172 @@
+"""Memory: where each lead of a list stood before it.
+
+Goes in: the rows of a list, the ledger's rows before as_of. Comes out: the state of
+each lead, and what the ledger last said of it. Where the ledger has nothing yet, the
+past since each lead's creation is replayed with the model in use: who stands in a label
+by then is stock, of whom nothing is promised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leadscore.agreement import Agreement
+from leadscore.bundle import Bundle
+from leadscore.movement import LEVELS, ROADS, Lines, State, fresh, lines_of
+from leadscore.progress import Tell, silent
+from leadscore.replay import max_gap_us, replay
+from leadscore.snapshots import ELIGIBLE, NEVER, microseconds, past_lists
+from leadscore.tables import Tables
+from leadscore.workflows.relived import relive
+from leadscore.workflows.rows import Rows
+
+__all__ = ["Memory", "recall", "relive_state"]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of the leads of a list, in its order.
+
+    Parameters
+    ----------
+    before : State, arrays of shape (n_rows,)
+        Where each lead stood.
+    label, promise : Series of str
+        What the ledger last said; null: nothing, or nothing promised.
+    is_first : bool
+        Whether nothing was ever issued before: standing labels are stock.
+    gone : DataFrame
+        The ledger's last rows of leads that stood in a label, or waited for one, and
+        are on the list no more.
+    """
+
+    before: State
+    label: pd.Series
+    promise: pd.Series
+    is_first: bool
+    gone: pd.DataFrame
+
+
+def recall(
+    bundle: Bundle,
+    tables: Tables,
+    rows: Rows,
+    as_of: pd.Timestamp,
+    standing: pd.DataFrame | None,
+    *,
+    tell: Tell = silent,
+) -> Memory:
+    """Return what is remembered of the leads of a list.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    tables : Tables
+    rows : Rows
+        Of the list.
+    as_of : Timestamp, UTC
+        Of the list.
+    standing : DataFrame or None
+        Each lead's latest row of the ledger before as_of; None: no list was issued yet.
+    tell : Tell, default=silent
+    """
+    leads = rows.snapshots["lead_id"]
+    if standing is None:
+        tell("replaying the past of the leads: the ledger has none yet")
+        before = relive_state(bundle, tables, rows, as_of, tell=tell)
+        label = pd.Series(np.array(LEVELS)[before.level], leads.index, dtype="str")
+        nothing = pd.Series(None, leads.index, dtype="str")
+        label = label.mask(before.level == 0)
+        return Memory(before, label, nothing, is_first=True, gone=_none())
+    known = standing.set_index("lead_id").reindex(leads)
+    before = _state_of(known)
+    label = known["label"].set_axis(leads.index)
+    promise = known["promise"].set_axis(leads.index)
+    is_gone = ~standing["lead_id"].isin(leads) & _is_on_the_way(standing)
+    gone = standing[is_gone]
+    return Memory(before, label, promise, is_first=False, gone=gone)
+
+
+def relive_state(
+    bundle: Bundle,
+    tables: Tables,
+    rows: Rows,
+    as_of: pd.Timestamp,
+    *,
+    tell: Tell = silent,
+) -> State:
+    """Return where each lead of a list stood, had the model in use always been."""
+    n_rows, model = len(rows.snapshots), bundle.model
+    state = fresh((n_rows,))
+    asked = rows.snapshots.loc[rows.snapshots["status"] == ELIGIBLE, "lead_id"]
+    if model is None or asked.empty:
+        return state
+    agreement = bundle.agreement
+    listed = tables.leads[tables.leads["lead_id"].isin(asked)]
+    pairs = past_lists(
+        listed, tables.outcomes, agreement, _list_before(as_of, agreement)
+    )
+    pairs = pairs[pairs["as_of"] < as_of]
+    if pairs.empty:
+        return state
+    edges = bundle.engagement_edges
+    history = relive(
+        tables, pairs, model, bundle.catalogue, edges, agreement, tell=tell
+    )
+    gap = max_gap_us(agreement)
+    done = replay(
+        history, _as_arrays(lines_of(bundle.thresholds, agreement)), max_gap_us=gap
+    )
+    last = history.groupby("lead_id", sort=True)["as_of"].max()
+    is_near = microseconds([as_of])[0] - microseconds(last) <= gap
+    places = pd.Series(np.arange(len(last)), last.index)[is_near]
+    place = places.reindex(rows.snapshots["lead_id"])
+    found = place.notna().to_numpy()
+    at = place[found].astype(int).to_numpy()
+    for values, final in zip(state, done.final, strict=True):
+        values[found] = final[at, 0]
+    return state
+
+
+def _as_arrays(lines: Lines) -> Lines:
+    mql, sql, keep_mql, keep_sql = (
+        np.atleast_1d(line)
+        for line in (lines.mql, lines.sql, lines.keep_mql, lines.keep_sql)
+    )
+    return Lines(mql, sql, keep_mql, keep_sql, lines.quarantine_us)
+
+
+def _list_before(as_of: pd.Timestamp, agreement: Agreement) -> pd.Timestamp:
+    """Return the local midnight of the list before: one cadence ago."""
+    if agreement.snapshots.at_age_hours:
+        return as_of
+    day = as_of.tz_convert(agreement.zone).normalize()
+    before = day - pd.DateOffset(days=agreement.movement.score_every_days)
+    return before.tz_convert("UTC").as_unit("us")
+
+
+def _state_of(known: pd.DataFrame) -> State:
+    """Return the state that rows of the ledger hold; null: never seen."""
+    level = known["label"].map({name: n for n, name in enumerate(LEVELS)})
+    road = known["road"].map({name: n for n, name in enumerate(ROADS) if name})
+    stands = level.fillna(0).to_numpy(dtype=np.int8)
+    since = np.where(stands > 0, microseconds(known["label_since"]), NEVER)
+    return State(
+        stands,
+        road.fillna(0).to_numpy(dtype=np.int8),
+        since,
+        microseconds(known["mql_above_since"]),
+        microseconds(known["sql_above_since"]),
+    )
+
+
+def _is_on_the_way(standing: pd.DataFrame) -> pd.Series:
+    waits = standing[["mql_above_since", "sql_above_since"]].notna().any(axis=1)
+    return standing["label"].isin(["MQL", "SQL"]) | waits
+
+
+def _none() -> pd.DataFrame:
+    return pd.DataFrame({"lead_id": pd.Series([], dtype="str")})
