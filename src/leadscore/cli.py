@@ -283,11 +283,11 @@ def _train(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore import summary
     from leadscore.bundle import current_model, load_bundle
-    from leadscore.workflows.booking import LEDGER
     from leadscore.workflows.doubts import UNFINISHED
     from leadscore.workflows.journal import is_unfinished
     from leadscore.workflows.live import in_use
     from leadscore.workflows.score import score
+    from leadscore.workflows.verdicts import LEDGER
 
     model_id = arguments.model or current_model(arguments.models)
     is_issued = model_id == in_use(arguments.models) and not arguments.no_ledger
@@ -315,7 +315,8 @@ def _score(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _audit(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore import summary
     from leadscore.bundle import current_model, load_bundle
-    from leadscore.workflows.audit import LEDGER, audit
+    from leadscore.workflows.audit import audit
+    from leadscore.workflows.verdicts import LEDGER
 
     ledger = arguments.ledger or arguments.models / LEDGER
     if arguments.verify and not _is_whole(ledger, arguments, terminal):

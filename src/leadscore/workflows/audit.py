@@ -12,20 +12,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from leadscore.audit import Audit, audit_promises
+from leadscore.audit import Audit
 from leadscore.bundle import Bundle
 from leadscore.errors import RefusedError
 from leadscore.ledger import Verified, open_ledger, verify
 from leadscore.progress import Tell, silent
-from leadscore.snapshots import snapshots_at
 from leadscore.store import read_tables
 from leadscore.tables import Tables
 from leadscore.workflows.audit_log import AuditLog, log_verdicts
-from leadscore.workflows.score import _agreement_for
+from leadscore.workflows.score import agreement_for
+from leadscore.workflows.verdicts import LEDGER, conversion_words, verdicts_at
 
 __all__ = ["LEDGER", "Audited", "audit", "audit_tables"]
 
-LEDGER = "ledger.sqlite"  # below the models
 _SHOWN = 3  # problems in a sentence
 
 
@@ -93,7 +92,7 @@ def audit(
     verified = verify(ledger)
     if verified.problems:
         raise RefusedError(_altered(ledger, verified))
-    agreement, notes = _agreement_for(data, bundle)
+    agreement, notes = agreement_for(data, bundle)
     tell("reading the tables")
     tables = read_tables(data, agreement, tell=tell)
     at = tables.data_end
@@ -112,24 +111,9 @@ def audit_tables(
     bundle: Bundle, tables: Tables, ledger: Path, at: pd.Timestamp
 ) -> Audit:
     """Return the verdicts at an instant; nothing is written."""
-    conversion = bundle.agreement.conversion
-    about = f"{conversion.stage} within {conversion.horizon_days} days"
+    about = conversion_words(bundle.agreement)
     with open_ledger(ledger, conversion=about, create=False) as book:
-        rows, promises = book.rows(before=at), book.promises()
-    leads = snapshots_at(
-        tables.leads, tables.outcomes, bundle.agreement, tables.data_end
-    )
-    is_conversion = tables.outcomes["stage"] == conversion.stage
-    return audit_promises(
-        rows,
-        promises,
-        tables.outcomes.loc[is_conversion, ["lead_id", "occurred_at", "known_at"]],
-        leads.set_index("lead_id")["account_id"],
-        at=at,
-        horizon_days=conversion.horizon_days,
-        reporting_lag_days=conversion.reporting_lag_days,
-        data_end=tables.data_end,
-    )
+        return verdicts_at(book, tables, bundle.agreement, at)
 
 
 def _altered(ledger: Path, verified: Verified) -> str:

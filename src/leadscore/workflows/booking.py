@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from leadscore.audit import audit_promises
 from leadscore.bundle import Bundle
 from leadscore.ledger import Ledger, open_ledger
 from leadscore.tables import Tables
@@ -22,18 +21,15 @@ from leadscore.workflows.issuing import ledger_rows, promises_of
 from leadscore.workflows.labelled import Listed
 from leadscore.workflows.rows import Rows
 from leadscore.workflows.suspended import NOTHING, RANKED, Suspended
+from leadscore.workflows.verdicts import conversion_words, verdicts_at
 
 __all__ = [
-    "LEDGER",
     "Issued",
     "broken",
-    "conversion_words",
     "issue",
     "remembering",
     "standing_before",
 ]
-
-LEDGER = "ledger.sqlite"  # below the models
 
 
 @dataclass(frozen=True)
@@ -63,12 +59,6 @@ class Book:
     is_issued: bool
 
 
-def conversion_words(bundle: Bundle) -> str:
-    """Return what all labels of a ledger are about."""
-    conversion = bundle.agreement.conversion
-    return f"{conversion.stage} within {conversion.horizon_days} days"
-
-
 @contextlib.contextmanager
 def remembering(
     path: Path | None, bundle: Bundle, *, is_issued: bool
@@ -77,7 +67,7 @@ def remembering(
     if path is None or (not is_issued and not path.exists()):
         yield None
         return
-    words = conversion_words(bundle)
+    words = conversion_words(bundle.agreement)
     with open_ledger(path, conversion=words, create=is_issued) as ledger:
         yield Book(ledger, path, is_issued)
 
@@ -100,17 +90,7 @@ def broken(
     """
     if book is None:
         return NOTHING
-    conversion = bundle.agreement.conversion
-    audited = audit_promises(
-        book.ledger.rows(before=as_of),
-        book.ledger.promises(),
-        _conversions(tables, conversion.stage),
-        tables.leads.groupby("lead_id")["account_id"].first(),
-        at=as_of,
-        horizon_days=conversion.horizon_days,
-        reporting_lag_days=conversion.reporting_lag_days,
-        data_end=tables.data_end,
-    )
+    audited = verdicts_at(book.ledger, tables, bundle.agreement, as_of)
     bad = [v for v in audited.verdicts if v.is_suspended_at(as_of)]
     own = [v for v in bad if v.promise["model_version"] == bundle.model_id]
     own = [v for v in own if v.broken_since is not None]  # `expired` says the others
@@ -157,7 +137,3 @@ def issue(
     counts = table["change"].value_counts().sort_index()
     changes = {str(change): int(n) for change, n in counts.items()}
     return Issued(book.path, is_new, changes)
-
-
-def _conversions(tables: Tables, stage: str) -> pd.DataFrame:
-    return tables.outcomes[tables.outcomes["stage"] == stage]

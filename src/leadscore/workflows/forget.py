@@ -12,10 +12,9 @@ import pandas as pd
 
 from leadscore.errors import UsageError
 from leadscore.ledger import Receipt, erase
+from leadscore.workflows.verdicts import LEDGER
 
-__all__ = ["LEDGER", "Forgotten", "forget"]
-
-LEDGER = "ledger.sqlite"  # beside the models
+__all__ = ["Forgotten", "forget"]
 
 
 @dataclass(frozen=True)

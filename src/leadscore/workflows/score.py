@@ -40,7 +40,7 @@ from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
 from leadscore.workflows.suspended import expired
 
-__all__ = ["Scored", "score", "score_tables"]
+__all__ = ["Scored", "agreement_for", "score", "score_tables"]
 
 SHOWN = (ELIGIBLE, "disqualified")
 IF_RAISED = ("too old", "lost")  # off the list, unless they asked to be contacted
@@ -117,7 +117,7 @@ def score(
     ------
     InputError, AgreementError, DataError, OutputError, StorageError
     """
-    agreement, notes = _agreement_for(data, bundle)
+    agreement, notes = agreement_for(data, bundle)
     if features is not None and features.resolve() == out.resolve():
         msg = f"--out and --features both name {out}; one would replace the other."
         raise UsageError(msg)
@@ -254,7 +254,7 @@ def _check_functions(bundle: Bundle, tables: Tables) -> None:
         raise RefusedError(msg)
 
 
-def _agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ...]]:
+def agreement_for(data: Path, bundle: Bundle) -> tuple[Agreement, tuple[str, ...]]:
     """Return the model's agreement, with the folder's way of writing files.
 
     Labels mean what they meant when the model was trained; a newer agreement in the
