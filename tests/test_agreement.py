@@ -43,7 +43,26 @@ def test_settings_are_frozen() -> None:
         ("[labels.SQL]\nconfidence = 0.9\n", "either precision or capacity_per_week"),
         (
             "[labels.SQL]\nprecision = 0.1\n[labels.MQL]\nprecision = 0.2\n",
-            "SQL aims at 10%, below MQL's 20%",
+            "SQL promises 10%, below MQL's 20%",
+        ),
+        ("[labels.SQL]\nprecision = 1\n", "no number of outcomes proves 100 %"),
+        ("[labels.SQL]\nprecision = 1.0\n", "no number of outcomes proves 100 %"),
+        (
+            "[labels.SQL]\ncapacity_per_week = 0\n",
+            "'capacity_per_week'.*greater than 0",
+        ),
+        (
+            "[labels.SQL]\ncapacity_per_week = 9\n"
+            "[labels.MQL]\ncapacity_per_week = 5\n",
+            "SQL takes 9 leads a week, MQL or better 5",
+        ),
+        (
+            "[labels.MQL]\nprecision = 0.1\nmin_fit = 'A'\n",
+            "MQL needs fit A, SQL takes B; who may be SQL must be allowed to be MQL",
+        ),
+        (
+            "[labels.MQL]\nprecision = 0.1\nmin_engagement = 3\n",
+            "MQL needs engagement 3, SQL 1; who may be SQL must be allowed",
         ),
         ("time_zone = 'Mars'\n", "'Mars' is not known; write one like 'Europe/Paris'"),
         (

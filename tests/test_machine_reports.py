@@ -13,8 +13,10 @@ import pyarrow as pa
 import pytest
 
 from leadscore.agreement import Machines, parse_agreement
+from leadscore.bundle import Bundle
 from leadscore.errors import AgreementError
 from leadscore.interactions import Interactions
+from leadscore.judge import judge
 from leadscore.kept_apart import clock_units, machine_counts, tried
 from leadscore.report.text import report_of
 from leadscore.store import read_agreement, read_tables
@@ -36,8 +38,8 @@ from leadscore.workflows.machine_facts import (
     undeclared_machines,
 )
 from leadscore.workflows.record import Recorded
-from leadscore.workflows.rows import build_rows
-from leadscore.workflows.score import Scored, rows_at, score, score_rows
+from leadscore.workflows.rows import Rows, build_rows
+from leadscore.workflows.score import Scored, rows_at, score
 from leadscore.workflows.train import Trained, train
 from tests.folders import AGREEMENT, write_folder
 
@@ -148,8 +150,8 @@ def test_scanners_get_no_label_and_it_is_said_how_many_would(
 ) -> None:
     """With machines: as an agreement that has no rules would have had it."""
     rows, _ = rows_at(scored.bundle, undeclared, AS_OF)
-    other = score_rows(scored.bundle, rows).set_index("lead_id")
-    own = scored.scores.set_index("lead_id")
+    known, _ = rows_at(scored.bundle, scored.tables, AS_OF)
+    other, own = labels_alone(scored.bundle, rows), labels_alone(scored.bundle, known)
     differ = own.index[own["label"] != other.loc[own.index, "label"]]
     scanners = [f"L{lead}" for lead in SCANNERS]
     assert sorted(differ) == sorted(scanners)
@@ -163,6 +165,13 @@ def test_scanners_get_no_label_and_it_is_said_how_many_would(
     assert hanging is not None
     assert (hanging.n_higher, hanging.n_lower) == (N_SCANNERS, 0)
     assert hanging.points == points - points_unclear
+
+
+def labels_alone(bundle: Bundle, rows: Rows) -> pd.DataFrame:
+    """What rows alone are worth, whatever was before: nothing is in quarantine."""
+    status, missing = rows.snapshots["status"], rows.persona["missing"]
+    said = judge(bundle, rows.features, status, missing).said
+    return said.set_index(rows.snapshots["lead_id"])
 
 
 def points_of_late_rows(other: pd.DataFrame, own: pd.DataFrame) -> int:

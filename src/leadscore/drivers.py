@@ -18,11 +18,12 @@ from leadscore.explain import column_groups, effects_of, lately, shown_column
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
 
-__all__ = ["drivers_of"]
+__all__ = ["drivers_of", "main_columns"]
 
 MAX_ROWS = 3000
 MIN_LEADS = 20  # below that a level says more about persons than about the model
 N_LEVELS = 3  # at most, on either side
+N_MAIN = 5  # groups of facts whose spread a list is compared by
 MANY = 3  # interactions of a kind of late
 
 # The column by which a group is told in levels, where it is not the group's own name.
@@ -89,6 +90,29 @@ def drivers_of(
         for place, name in enumerate(names)
     ]
     return sorted(found, key=lambda driver: (-driver["mean_effect"], driver["group"]))
+
+
+def main_columns(
+    drivers: list[dict[str, Any]], columns: tuple[str, ...], catalogue: Catalogue
+) -> list[str]:
+    """Return the columns by which the strongest groups of facts are told.
+
+    Parameters
+    ----------
+    drivers : list of dict
+        From `drivers_of`.
+    columns : tuple of str
+        Those of the model.
+    catalogue : Catalogue
+    """
+    groups = column_groups(columns, catalogue)
+    found = []
+    for driver in drivers[:N_MAIN]:
+        counted = lately(driver["group"], columns)
+        name = counted[0] if counted else _column_of(driver["group"], groups)
+        if name in columns:
+            found.append(name)
+    return found
 
 
 def _levels(

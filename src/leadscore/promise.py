@@ -417,38 +417,46 @@ class _Judged:
         }
 
     def _n_more(self) -> int | None:
-        """Return how many more entries would prove the promise; None: none would."""
+        """Return how many more entries would prove the promise; None: none would.
+
+        At the threshold that comes nearest with as many leads as entered; 0: enough of
+        them did, and chance was against it.
+        """
         if self.rule.precision is None:
             return None
-        best: int | None = None
+        best: tuple[float, int] | None = None
         for counted, known in zip(self.counted, self.expected, strict=True):
             n, k = counted.n + known.n, counted.n_converted + known.n_converted
-            if n < PSEUDO / 5:
+            if n < PSEUDO / 5 or counted.n == 0:
                 continue
             needed = entries_needed(k / n, self.rule.precision, self.rule.confidence)
             if needed is not None:
-                more = max(needed - counted.n, 1)
-                best = more if best is None else min(best, more)
-        return best
+                more = max(needed - counted.n, 0)
+                best = min(best or (np.inf, 0), (needed / counted.n, more))
+        return best[1] if best else None
 
 
 def _outlook(facts: dict[str, Any]) -> str:
     """Return what would make a promise possible, and what is possible today."""
-    words = []
-    if facts["n_more"] is None:
-        words.append(
-            "No threshold is expected to reach it, however many outcomes come: "
-            "promise less"
+    n_more = facts["n_more"]
+    if n_more is None:
+        said = (
+            "No threshold is expected to reach it, however many outcomes come: promise "
+            "less"
+        )
+    elif n_more == 0:
+        said = (
+            "Enough leads enter for it: later outcomes will most likely prove it, this "
+            "time chance was against it"
         )
     else:
-        words.append(
-            f"About {facts['n_more']:,} more matured outcomes of held-out leads "
-            f"that enter would prove it with a power of {POWER:.0%}"
+        said = (
+            f"About {n_more:,} more held-out leads that enter, with their outcome, "
+            f"would prove it in {POWER:.0%} of cases"
         )
-    possible = facts["possible"]
-    if possible >= 0.01:
-        words.append(f"today {math.floor(possible * 100)} % could be promised")
-    return "; ".join(words) + "."
+    if facts["possible"] < 0.01:
+        return f"{said}."
+    return f"{said}; today {math.floor(facts['possible'] * 100)}% could be promised."
 
 
 def _in_order(

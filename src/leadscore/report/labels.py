@@ -1,4 +1,4 @@
-"""What each label meant so far, by the road on which leads came to it."""
+"""What each label promises, by the road on which leads come to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DASH = "\N{EN DASH}"
 _COLUMNS = (
     Column("label"),
     Column("road"),
-    Column("aimed at", is_number=True),
+    Column("promised", is_number=True),
     Column("from probability", is_number=True),
     Column("leads entered", is_number=True),
     Column("converted", is_number=True),
@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 def labels_section(bundle: Bundle) -> Section:
-    """Return aims and what came of them; a label that is not issued says why."""
+    """Return promises and their proof; a label that is not issued says why."""
     rows = [
         _nurtured(bundle.thresholds[name], getattr(bundle.agreement.labels, name))
         for name in ("SQL", "MQL")
@@ -31,10 +31,10 @@ def labels_section(bundle: Bundle) -> Section:
     ]
     rows += _raised(bundle)
     silent = [t.because for t in bundle.thresholds.values() if t.probability is None]
-    caption = "Labels and what came of them"
+    caption = "Labels, what they promise, and the leads that proved it"
     tables = (Table(caption, _COLUMNS, tuple(rows), form="cards"),)
     return Section(
-        "What did each label mean so far?",
+        "What does each label promise?",
         paragraphs=(
             _roads(bundle.agreement),
             *(_reading(bundle) if bundle.thresholds else (_nothing(bundle.agreement),)),
@@ -53,24 +53,53 @@ def _roads(agreement: Agreement) -> str:
 
 
 def _reading(bundle: Bundle) -> tuple[str, ...]:
-    """Return how to read the table; nothing of shares where none was measured."""
-    aims, asked = "Aims are aims, no guarantee.", bundle.agreement.hand_raise.kinds
-    is_chosen = any(
-        t.probability is not None and t.n_entries for t in bundle.thresholds.values()
-    )
-    n_raised = (bundle.metrics.get("hand_raised") or {}).get("n", 0) if asked else 0
-    if not is_chosen and not n_raised:
-        return (*_nobody(bundle), aims)
-    measured = (
-        f"{aims} The shares below were measured on leads that had not taught the "
-        "model; each lead counts once, when it first entered."
-    )
-    if not is_chosen:
-        return (*_nobody(bundle), measured)
+    """Return the promises in full, and how they were proven."""
+    issued = [t for t in bundle.thresholds.values() if t.probability is not None]
+    promised = [t for t in issued if t.precision is not None]
+    if not issued:
+        n_raised = (bundle.metrics.get("hand_raised") or {}).get("n", 0)
+        return (*_nobody(bundle), _MEASURED) if n_raised else _nobody(bundle)
+    conversion = bundle.agreement.conversion
+    said = [
+        f"{_promise(t)} convert within {conversion.horizon_days} days, with "
+        f"{percent(t.confidence)} confidence. Valid until {t.expires[:10]}."
+        for t in promised
+    ]
+    return (*said, f"{_MEASURED} {_PROVEN}" if promised else _MEASURED, *_moves(bundle))
+
+
+_MEASURED = (
+    "The shares below were measured on leads that had not taught the model. Their past "
+    "lists were replayed as they would have been scored; each lead counts once, when "
+    "it first entered, and who stood in the label before the period does not count."
+)
+_PROVEN = (
+    "The thresholds to try were fixed before, and tried from strict to loose until the "
+    "exact test failed once: a promise that does not hold is made at most as often as "
+    "its confidence allows. Nothing is promised of leads that asked to be contacted: "
+    "their share is measured."
+)
+
+
+def _promise(threshold: Threshold) -> str:
+    better = " or better" if threshold.label == "MQL" else ""
+    period = f"{threshold.since[:10]} to {threshold.until[:10]}"
     return (
-        f"{measured} The probability from which a label is issued was chosen on these "
-        "very leads, which flatters the shares a little, and an interval that begins "
-        "below the aim means that the aim may well be missed.",
+        f"Of the leads entering {threshold.label}{better} like those of {period}, "
+        f"worked as then, at least {percent(threshold.precision or 0.0)}"
+    )
+
+
+def _moves(bundle: Bundle) -> tuple[str, ...]:
+    """Return how labels come and go."""
+    agreement = bundle.agreement
+    days, rest = agreement.quarantine_days, agreement.movement.rest_days
+    waits = f"after {days} days above its threshold" if days else "at once"
+    keep = percent(agreement.movement.keep_share)
+    return (
+        f"A label by probability is issued {waits}, and kept down to {keep} of the "
+        f"threshold. After a rejection by sales, or an unsubscription, none is issued "
+        f"or kept for {rest} days.",
     )
 
 
@@ -97,9 +126,12 @@ def _nothing(agreement: Agreement) -> str:
 
 def _nurtured(threshold: Threshold, rule: LabelRule) -> tuple[Cell, ...]:
     name = "MQL or better" if threshold.label == "MQL" else threshold.label
-    aim = _DASH if rule.precision is None else percent(rule.precision)
+    aim = _DASH if threshold.precision is None else percent(threshold.precision)
     if rule.precision is None:
-        aim = f"{rule.capacity_per_week:g} a week"
+        weekly = f"{rule.capacity_per_week:g} a week"
+        aim = weekly if threshold.precision is None else f"{aim}, {weekly}"
+    elif threshold.precision is None:
+        aim = f"{percent(rule.precision)} not proven"
     if threshold.probability is None:
         return (name, "nurtured", aim, "not issued", _DASH, _DASH, _DASH)
     return (

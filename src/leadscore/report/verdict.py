@@ -143,10 +143,7 @@ def _labels(bundle: Bundle) -> str:
         _meant(t, getattr(bundle.agreement.labels, t.label)) for t in issued
     )
     rest = f"; {listed(silent)} is not issued by probability" if silent else ""
-    return (
-        "On the leads that set the thresholds, which had not taught the model, "
-        f"{said}{rest}."
-    )
+    return f"On the leads that prove it, which had not taught the model, {said}{rest}."
 
 
 def _meant(threshold: Threshold, rule: LabelRule) -> str:
@@ -154,7 +151,8 @@ def _meant(threshold: Threshold, rule: LabelRule) -> str:
     if threshold.n_entries == 0:
         return f"nobody entered {name}"
     share = threshold.n_converted / threshold.n_entries
-    aim = f"aim {percent(rule.precision)}, " if rule.precision is not None else ""
+    promised = threshold.precision
+    aim = "" if promised is None else f"promised {percent(promised)}, "
     interval = span((share, threshold.low, threshold.high))
     return (
         f"{threshold.n_entries:,} entered {name} and {percent(share)} of them "

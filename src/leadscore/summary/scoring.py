@@ -27,6 +27,7 @@ def score_lines(scored: Scored, as_of: pd.Timestamp, out: Path) -> list[str]:
     ]
     for (label, road), count in _counts(scored).items():
         lines.append(f"  {label:<13}{road:<12}{count:>8,}")
+    lines += _issued(scored)
     for reason, count in scored.left_out.items():
         lines.append(f"  left out, {reason}: {count:,}")
     if scored.machines:
@@ -52,11 +53,51 @@ def score_facts(scored: Scored, as_of: pd.Timestamp, out: Path) -> dict[str, Any
         ],
         "left_out": scored.left_out,
         "machines": scored.machines.facts if scored.machines else None,
+        "ledger": None
+        if scored.issued is None
+        else {
+            "path": str(scored.issued.path),
+            "is_new": scored.issued.is_new,
+            "changes": scored.issued.changes,
+        },
         "n_rejects": len(scored.tables.rejects),
         "notes": [*scored.tables.notes, *scored.notes],
         "is_degraded": scored.is_degraded,
         "warnings": [*scored.warnings, *([degraded] if degraded else [])],
     }
+
+
+def _issued(scored: Scored) -> list[str]:
+    """Return what the list changed, as the ledger has it now."""
+    issued = scored.issued
+    if issued is None:
+        return ["a look: nothing was entered into the ledger"]
+    if not issued.is_new:
+        return [f"issued before, nothing new in {issued.path}"]
+    said = ", ".join(
+        f"{_CHANGES[change]} {n:,}"
+        for change in _CHANGES
+        if (n := issued.changes.get(change, 0))
+    )
+    lines = wrapped(f"ledger {issued.path}: {said or 'no label changed'}")
+    if issued.changes.get("stock"):
+        lines += wrapped(
+            "the first list: who stands in a label by now is stock, of whom nothing is "
+            "promised",
+            indent="  ",
+        )
+    return lines
+
+
+_CHANGES = {
+    "stock": "stock",
+    "issued": "issued",
+    "kept": "kept",
+    "changed": "changed",
+    "withdrawn": "withdrawn",
+    "waiting": "waiting or no longer",
+    "left": "left the list",
+}
 
 
 def _counts(scored: Scored) -> dict[tuple[str, str], int]:

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.drivers import drivers_of
+from leadscore.drivers import drivers_of, main_columns
 from leadscore.explain import typical_row
 from leadscore.features import Catalogue, describe_features
+from leadscore.likeness import describe_levels
 from leadscore.model import FittedModel, fit_out_of_fold
 from leadscore.monotone import Held, held_columns
 from leadscore.periods import groups_of, held_out
@@ -51,7 +52,8 @@ class Learned:
     degraded : str
         Why it is less than it could be; empty where it is not.
     facts : dict
-        For the report: ``drivers, hand_raised, cadence, suspects``.
+        For the report: ``drivers, hand_raised, cadence, suspects``; for scoring:
+        ``slice_levels``.
     """
 
     model: FittedModel | None
@@ -188,8 +190,11 @@ def _ship(
     thresholds = prove(found, model.grid, agreement)
     missing = [name for name, t in thresholds.items() if t.probability is None]
     degraded = f"{' and '.join(missing)} not issued by probability." if missing else ""
+    asked = kept_out & is_newest
+    drivers = _drivers(model, rows, asked, catalogue, agreement)
     facts = {
-        "drivers": _drivers(model, rows, kept_out & is_newest, catalogue, agreement),
+        "drivers": drivers,
+        "slice_levels": _slice_levels(model, rows, asked, drivers, catalogue),
         "hand_raised": hand_raised_rate(found, agreement),
     }
     return Learned(model, thresholds, contest, degraded, facts)
@@ -211,6 +216,21 @@ def _drivers(
         describe_features(catalogue, agreement),
         rng=np.random.default_rng(agreement.training.seed),
     )
+
+
+def _slice_levels(
+    model: FittedModel,
+    rows: Rows,
+    places: np.ndarray,
+    drivers: list[dict[str, Any]],
+    catalogue: Catalogue,
+) -> dict[str, Any]:
+    """Return how what matters most is spread over the leads that prove the promises."""
+    features = rows.features[places]
+    columns = features[main_columns(drivers, model.columns, catalogue)]
+    columns = columns.assign(probability=model.predict(features))
+    n_leads = rows.snapshots.loc[places, "lead_id"].nunique()
+    return describe_levels(columns, n_leads)
 
 
 def _fit(

@@ -16,9 +16,7 @@ from leadscore.bundle import Bundle
 from leadscore.draft import guess_machines
 from leadscore.judge import judge
 from leadscore.kept_apart import clock_units, machine_counts, machines_said
-from leadscore.movement import State
 from leadscore.tables import LABELS, Tables
-from leadscore.workflows.labelled import Listed
 from leadscore.workflows.rows import Rows, build_rows
 
 __all__ = ["Hanging", "coarse_clocks", "hanging_on_machines", "undeclared_machines"]
@@ -89,7 +87,6 @@ def hanging_on_machines(
     bundle: Bundle,
     tables: Tables,
     rows: Rows,
-    listed: Listed,
     as_of: pd.Timestamp,
 ) -> Hanging | None:
     """Return what hangs on machines: the leads that have any are judged with them, too.
@@ -100,8 +97,6 @@ def hanging_on_machines(
     tables : Tables
     rows : Rows
         Of the leads on the list.
-    listed : Listed
-        What was said of ``rows``, and what was remembered of them.
     as_of : Timestamp, UTC
 
     Returns
@@ -117,31 +112,28 @@ def hanging_on_machines(
     if counts["n_rows"] == 0:
         return None
     touched = _touched(tables, rows, as_of)
-    own = listed.scores.loc[touched, ["label", "points"]].reset_index(drop=True)
-    other = build_rows(
-        tables,
-        rows.snapshots[touched],
-        bundle.catalogue,
-        bundle.agreement,
-        with_machines=True,
-    )
-    judged = judge(
+    asked = rows.snapshots[touched]
+    # Both without memory: a quarantine would hide for a week what hangs on them.
+    own = _judged(bundle, build_rows(tables, asked, bundle.catalogue, bundle.agreement))
+    other = _judged(
         bundle,
-        other.features,
-        other.snapshots["status"],
-        other.persona["missing"],
-        rejected=other.rejected,
-        as_of=as_of,
-        before=State(*(x[touched.to_numpy()] for x in listed.memory.before)),
-        suspended=listed.suspended.labels,
-    ).said
-    pairs = pd.DataFrame({"own": own["label"], "other": judged["label"]})
+        build_rows(
+            tables, asked, bundle.catalogue, bundle.agreement, with_machines=True
+        ),
+    )
+    pairs = pd.DataFrame({"own": own["label"], "other": other["label"]})
     changed = pairs[pairs["own"] != pairs["other"]].groupby(["own", "other"]).size()
     return Hanging(
         counts,
         tuple((str(a), str(b), int(n)) for (a, b), n in changed.items()),
-        int(judged["points"].sum() - own["points"].sum()),
+        int(other["points"].sum() - own["points"].sum()),
     )
+
+
+def _judged(bundle: Bundle, rows: Rows) -> pd.DataFrame:
+    """Return the labels that rows alone have, whatever was before."""
+    status, missing = rows.snapshots["status"], rows.persona["missing"]
+    return judge(bundle, rows.features, status, missing, rejected=rows.rejected).said
 
 
 def _touched(tables: Tables, rows: Rows, as_of: pd.Timestamp) -> pd.Series:

@@ -150,7 +150,7 @@ def score(
         files.write_table(features, _feature_table(rows), mode=0o600)
     files.write_table(out, scores, mode=0o600)
     # After the list is written: what would have been must not cost what is.
-    machines = hanging_on_machines(bundle, tables, rows, listed, as_of)
+    machines = hanging_on_machines(bundle, tables, rows, as_of)
     counts = count_reasons(left_out)
     return Scored(scores, counts, bundle, tables, notes, warnings, machines, issued)
 
