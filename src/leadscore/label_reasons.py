@@ -177,19 +177,22 @@ class _Speaker:
 
     def _forbidden(self, why: str, label: str, row: Any) -> str:
         rule = getattr(self.agreement.labels, label)
-        said = {
-            "status": f"lead {row.status}",
-            "rejected": self._rejected(row),
-            "left": f"the lead unsubscribed {_ago(row.left_days)}",
-            "fit unknown": f"fit unknown, ask for {row.missing}",
-            "fit": f"fit {row.fit_grade} is below {rule.min_fit}",
-            "engagement": (
-                f"engagement {row.engagement_level} is below {rule.min_engagement}"
-            ),
-            "missing": f"too little is known, ask for {row.missing}",
-            "curious": "curiosity alone (opens, likes, reading)",
-        }
-        return said[why]
+        if why == "status":
+            return f"lead {row.status}"
+        if why == "rejected":
+            return self._rejected(row)
+        if why == "left":
+            return f"the lead unsubscribed {_ago(row.left_days)}"
+        if why == "fit unknown":
+            return f"fit unknown, ask for {row.missing}"
+        if why == "fit":
+            return f"fit {row.fit_grade} is below {rule.min_fit}"
+        if why == "engagement":
+            level = row.engagement_level
+            return f"engagement {level} is below {rule.min_engagement}"
+        if why == "missing":
+            return f"too little is known, ask for {row.missing}"
+        return "curiosity alone (opens, likes, reading)"
 
     def _rejected(self, row: Any) -> str:
         reason = "" if pd.isna(row.rejected_reason) else f" ({row.rejected_reason})"
