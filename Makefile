@@ -14,7 +14,7 @@ FLAML_SECONDS ?= 60
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help init look train score promote rollback ui test proofs test-spark check \
+.PHONY: help init look train score audit promote rollback ui test proofs test-spark check \
   format data bench-features bench-real bench-truth bench-stranger \
   bench-quality bench-immature bench-log lock clean
 
@@ -32,6 +32,9 @@ train: $(VENV)/installed ## train a model (DATA=folder)
 
 score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
 	$(BIN)/leadscore score "$(DATA)" --models "$(MODELS)" --as-of $(AS_OF) --out "$(OUT)"
+
+audit: $(VENV)/installed ## whether promises were kept (DATA=folder)
+	$(BIN)/leadscore audit "$(DATA)" --models "$(MODELS)"
 
 promote: $(VENV)/installed ## put the challenger into use, or MODEL=id
 	$(BIN)/leadscore promote $(MODEL) --models "$(MODELS)"

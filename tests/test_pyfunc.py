@@ -26,12 +26,13 @@ from leadscore.bundle import Bundle
 from leadscore.cli import main
 from leadscore.errors import DataError
 from leadscore.judge import feature_columns, judge, typed_features
-from leadscore.tables import Tables
+from leadscore.tables import LABELS, Tables
 from leadscore.workflows.record import record_run
 from leadscore.workflows.score import rows_at
 from leadscore.workflows.train import Trained
 
 SAID = ["probability", "points", "label"]
+FIGURES = SAID[:2]
 READY_S = 180
 
 
@@ -90,7 +91,26 @@ def test_the_registered_model_says_what_the_list_says(
     assert len(scores) > 300
     assert scores["label"].nunique() == 4
     said = model.predict(rows.drop(columns=["lead_id", "as_of"]))
-    pd.testing.assert_frame_equal(said, scores[SAID], check_exact=True)
+    pd.testing.assert_frame_equal(said[FIGURES], scores[FIGURES], check_exact=True)
+
+
+def test_the_registered_model_says_what_a_row_alone_is_worth(
+    model: Any, bundle: Bundle, scored: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    """It remembers nothing: no lead is in quarantine, and none is kept from before."""
+    scores, rows = scored
+    said = model.predict(rows.drop(columns=["lead_id", "as_of"]))["label"]
+    listed, by_hand = scores["label"], scores["road"] == "hand_raised"
+    for same in (by_hand, listed == "DISQUALIFIED"):
+        assert same.sum() > 5
+        assert (said[same] == listed[same]).all()
+    for label in ("MQL", "SQL"):
+        reached = scores["probability"] >= bundle.thresholds[label].probability
+        stands = (listed == label) & ~by_hand
+        assert (stands & reached).sum() > 5
+        better = LABELS[LABELS.index(label) :]
+        assert said[stands & reached].isin(better).all()
+        assert not said[~reached & ~by_hand].isin(better).any()
 
 
 def test_rows_in_parquet_do_as_well(
@@ -98,7 +118,7 @@ def test_rows_in_parquet_do_as_well(
 ) -> None:
     rows = pd.read_parquet(parquet).drop(columns=["lead_id", "as_of"])
     said = model.predict(rows)
-    pd.testing.assert_frame_equal(said, scored[0][SAID], check_exact=True)
+    pd.testing.assert_frame_equal(said[FIGURES], scored[0][FIGURES], check_exact=True)
 
 
 def test_the_order_of_columns_and_rows_does_not_matter(
@@ -107,8 +127,8 @@ def test_the_order_of_columns_and_rows_does_not_matter(
     scores, rows = scored
     few = rows.drop(columns=["lead_id", "as_of"]).iloc[40:20:-3]
     said = model.predict(few[sorted(few, reverse=True)])
-    expected = scores[SAID].iloc[40:20:-3]
-    pd.testing.assert_frame_equal(said, expected, check_exact=True)
+    expected = scores[FIGURES].iloc[40:20:-3]
+    pd.testing.assert_frame_equal(said[FIGURES], expected, check_exact=True)
 
 
 def test_it_takes_what_pandas_gives(
@@ -118,10 +138,12 @@ def test_it_takes_what_pandas_gives(
     scores, rows = scored
     eligible = scores["probability"].notna()
     few = rows.drop(columns=["lead_id", "as_of", "status"])[eligible].iloc[:5]
-    expected = scores.loc[eligible, SAID].iloc[:5]
+    expected = scores.loc[eligible, FIGURES].iloc[:5]
     for n in range(5):  # one lead alone: what it lacks is a column of nulls
         said = model.predict(few.iloc[[n]])
-        pd.testing.assert_frame_equal(said, expected.iloc[[n]], check_exact=True)
+        pd.testing.assert_frame_equal(
+            said[FIGURES], expected.iloc[[n]], check_exact=True
+        )
     unknown = few.assign(country="Atlantis", source=np.nan)
     assert model.predict(unknown)["probability"].notna().all()
     nobody = model.predict(few.iloc[:0])
@@ -216,9 +238,10 @@ def test_a_server_gives_the_same_numbers(
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             said = pd.DataFrame(json.loads(answer.read())["predictions"])
-    expected = scores[SAID].iloc[:60]
+    expected = scores[FIGURES].iloc[:60]
+    assert list(said) == SAID
     pd.testing.assert_frame_equal(
-        said[SAID].astype({"probability": "float64"}), expected, check_exact=True
+        said[FIGURES].astype({"probability": "float64"}), expected, check_exact=True
     )
 
 
