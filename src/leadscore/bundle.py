@@ -60,13 +60,11 @@ TRUSTED_TYPES = (
     "leadscore.recipe.boosting.Boosting",
     "leadscore.recipe.classifier.LeadClassifier",
     "leadscore.recipe.columns.Columns",
+    "leadscore.recipe.design.Design",
     "leadscore.recipe.linear.Linear",
     "leadscore.recipe.prior.Prior",
     "numpy.dtype",
     "functools.partial",
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # in splines of scipy 1.17
-    "scipy.interpolate._bsplines.BSpline",
-    "scipy.interpolate._bsplines._BSpline",  # in splines of scipy 1.18
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )

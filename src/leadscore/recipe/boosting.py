@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -39,8 +38,10 @@ class Shape:
     share: float
     min_conversions: int
 
-    def grow(self, n_trees: int, held: dict[str, int], seed: int) -> Any:
-        """Return the learner, not fitted."""
+    def grow(
+        self, n_trees: int, signs: np.ndarray, words: np.ndarray, seed: int
+    ) -> Any:
+        """Return the learner, not fitted; by column: sign held, and whether words."""
         return HistGradientBoostingClassifier(
             learning_rate=self.rate,
             max_iter=n_trees,
@@ -48,10 +49,10 @@ class Shape:
             min_samples_leaf=self.min_leaf,
             l2_regularization=self.penalty,
             max_features=self.share,
-            monotonic_cst=held or None,
+            monotonic_cst=signs,
             early_stopping=False,
             warm_start=True,
-            categorical_features="from_dtype",
+            categorical_features=words,
             random_state=seed,
         )
 
@@ -67,16 +68,15 @@ SHAPES = (
 class Boosting:
     """A fitted boosting learner."""
 
-    columns: Columns
     trees: Any
 
-    def log_odds(self, rows: pd.DataFrame, prior: np.ndarray) -> np.ndarray:
+    def log_odds(self, taken: np.ndarray, prior: np.ndarray) -> np.ndarray:
         """Return the log odds of each row; the prior is not asked."""
-        return log_odds(self.trees.predict_proba(self.columns.take(rows))[:, 1])
+        return log_odds(self.trees.predict_proba(taken)[:, 1])
 
 
 def choose_trees(
-    rows: pd.DataFrame,
+    taken: np.ndarray,
     converted: np.ndarray,
     folds: Folds,
     columns: Columns,
@@ -88,7 +88,8 @@ def choose_trees(
 
     Parameters
     ----------
-    rows : DataFrame of shape (n, n_columns)
+    taken : float array of shape (n, n_columns)
+        From `Columns.take`.
     converted : float array of shape (n,)
     folds : list of (fit places, test places)
         Not empty.
@@ -104,7 +105,6 @@ def choose_trees(
     out_of_fold : float array of shape (n,)
         Log odds of each row by fits that had not seen its group.
     """
-    taken = columns.take(rows)
     tried = [
         (*_stages(shape, taken, converted, folds, columns, seed), shape)
         for shape in SHAPES
@@ -115,7 +115,7 @@ def choose_trees(
 
 
 def fit_trees(
-    rows: pd.DataFrame,
+    taken: np.ndarray,
     converted: np.ndarray,
     columns: Columns,
     settings: dict[str, int],
@@ -124,44 +124,56 @@ def fit_trees(
 ) -> Boosting:
     """Return so many trees of a shape, fitted on all rows; see `choose_trees`."""
     shape = next(shape for shape in SHAPES if shape.n_leaves == settings["leaves"])
-    trees = shape.grow(settings["trees"], columns.held, seed)
-    return Boosting(columns, trees.fit(columns.take(rows), converted))
+    trees = shape.grow(settings["trees"], *_kinds(columns), seed)
+    return Boosting(trees.fit(taken, converted))
+
+
+def _kinds(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Return, by column, the sign that is held, and whether it holds words."""
+    n_words = len(columns.words)
+    is_word = np.arange(columns.n_columns) >= columns.n_columns - n_words
+    signs = np.zeros(columns.n_columns, dtype=np.int8)
+    signs[: len(columns.held)] = list(columns.held.values())
+    return signs, is_word
 
 
 def _stages(
     shape: Shape,
-    taken: pd.DataFrame,
+    taken: np.ndarray,
     converted: np.ndarray,
     folds: Folds,
     columns: Columns,
     seed: int,
 ) -> tuple[float, int, np.ndarray]:
     """Return the lowest out-of-fold loss, after how many trees, and the log odds."""
-    # A column that is null throughout a fold cannot be cut: that fold goes without.
-    seen = [taken.iloc[fit].dropna(axis="columns", how="all") for fit, _ in folds]
-    grown = [
-        shape.grow(1, {k: v for k, v in columns.held.items() if k in of_fold}, seed)
-        for of_fold in seen
-    ]
-    fitted = [
-        fold for fold in zip(grown, seen, folds, strict=True) if len(fold[1].columns)
-    ]
-    best = (np.inf, 1, np.zeros(len(converted)))
-    for n_before in range(0, MAX_TREES, BLOCK):
-        stages = np.full((BLOCK, len(converted)), log_odds(converted.mean()))
-        for trees, rows, (fit, test) in fitted:
-            trees.set_params(max_iter=n_before + BLOCK).fit(rows, converted[fit])
-            stages[:, test] = _last_stages(trees, taken.iloc[test][list(rows)])
+    signs, is_word = _kinds(columns)
+    grown = []
+    for fit, test in folds:
+        # A column that is null throughout a fold cannot be cut: that fold goes without.
+        seen = ~np.isnan(taken[fit]).all(axis=0)
+        if seen.any():
+            trees = shape.grow(1, signs[seen], is_word[seen], seed)
+            grown.append((trees, taken[fit][:, seen], taken[test][:, seen], fit, test))
+    best, n_before = (np.inf, 1, np.zeros(len(converted))), 0
+    # To begin with as many as there will be at least, if one of the second block wins:
+    # each time that trees are added, the rows are sorted into bins anew.
+    for n_trees in range(min(3 * BLOCK, MAX_TREES), MAX_TREES + 1, BLOCK):
+        n_new = n_trees - n_before
+        stages = np.full((n_new, len(converted)), log_odds(converted.mean()))
+        for trees, rows, later, fit, test in grown:
+            trees.set_params(max_iter=n_trees).fit(rows, converted[fit])
+            stages[:, test] = _last_stages(trees, later, n_new)
         losses = log_loss(converted, expit(stages)).mean(axis=1)
         place = int(np.argmin(losses))
         if losses[place] < best[0]:
             best = (float(losses[place]), n_before + place + 1, stages[place])
-        elif n_before:
+        if best[1] <= n_trees - BLOCK:
             break
+        n_before = n_trees
     return best
 
 
-def _last_stages(trees: Any, rows: pd.DataFrame) -> np.ndarray:
-    """Return the log odds after each tree of the newest block, shape (BLOCK, n)."""
+def _last_stages(trees: Any, rows: np.ndarray, n: int) -> np.ndarray:
+    """Return the log odds after each of the ``n`` newest trees, shape (n, n_rows)."""
     staged = (log_odds(said[:, 1]) for said in trees.staged_predict_proba(rows))
-    return np.stack(deque(staged, maxlen=BLOCK))
+    return np.stack(deque(staged, maxlen=n))

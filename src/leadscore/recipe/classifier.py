@@ -46,13 +46,13 @@ from leadscore.recipe.boosting import choose_trees, fit_trees
 from leadscore.recipe.columns import learn_columns
 from leadscore.recipe.folds import Folds, grouped_folds
 from leadscore.recipe.linear import Fitting, Task
-from leadscore.recipe.prior import fit_prior, fold_priors
+from leadscore.recipe.prior import FoldPrior, fit_prior, fold_priors
 from leadscore.recipe.spread import WIDE, deviation
 
 __all__ = ["RECIPES", "LeadClassifier"]
 
 BELIEF = 200.0  # in leads (accounts): how sure the parts are to be calibrated already
-Chosen = tuple[dict[str, Any], np.ndarray]
+Learned = tuple[dict[str, Any], np.ndarray, Any]
 LINEAR = ("ridge", "splines")
 LEARNERS = (*LINEAR, "boosting")
 RECIPES = ("points", *LEARNERS, "blend")
@@ -122,10 +122,14 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             One class only, more than two, an infinite number, or an unknown recipe.
         """
         rows, converted, groups = self._checked(X, y, groups)
+        points = self._points(rows)
         with _one_thread():
             folds = grouped_folds(converted, groups, seed=self._seed())
-            settings, said = self._choose(rows, converted, groups, folds)
-            self._fit_parts(rows, converted, groups, settings)
+            priors, of_points = fold_priors(points, converted, groups, folds)
+            taken, task = self._begin(rows, converted, groups)
+            said = {"points": of_points}
+            if folds and not self.columns_.is_empty:
+                said |= self._learn(taken, task, folds, priors)
             self._calibrate(said, converted, groups)
         return self
 
@@ -139,7 +143,9 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         copy = clone(self)
         rows, converted, groups = copy._checked(X, y, groups)
         with _one_thread():
-            copy._fit_parts(rows, converted, groups, self.settings_)
+            taken, task = copy._begin(rows, converted, groups)
+            if not copy.columns_.is_empty:
+                copy._fit_parts(taken, task, self.settings_)
         copy.blend_, copy.sigmoids_ = self.blend_, self.sigmoids_
         return copy
 
@@ -163,8 +169,8 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             One of `RECIPES` instead of the one that was asked for.
         """
         check_is_fitted(self)
-        rows, recipe = self._rows(X), recipe or self.recipe
-        said = self._said(rows, self._weights(recipe))
+        recipe = recipe or self.recipe
+        said = self._said(*self._taken(X), self._weights(recipe))
         return self._calibrated(said, recipe)
 
     def interval(self, X: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
@@ -173,11 +179,12 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The middle nine tenths; what they cover: `leadscore.recipe.spread`.
         """
         check_is_fitted(self)
-        rows = self._rows(X)
-        said = self._said(rows, self._weights(self.recipe))
+        points, taken = self._taken(X)
+        said = self._said(points, taken, self._weights(self.recipe))
         is_points = self.recipe == "points"
         of_points = 1.0 if is_points else self._weights("blend").get("points", 0.0)
-        reach = WIDE * deviation(self._unsure(rows, said["points"]), of_points)
+        unsure = self._unsure(points, taken, said["points"])
+        reach = WIDE * deviation(unsure, of_points)
         low = self._calibrated(said, self.recipe, by=-reach)
         return low, self._calibrated(said, self.recipe, by=reach)
 
@@ -194,84 +201,91 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return {"points": 1.0}
         return self.blend_.shares() if recipe == "blend" else {recipe: 1.0}
 
+    def _taken(self, X: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        """Return the points of each row, and the columns that the learners take."""
+        rows = self._rows(X)
+        return self._points(rows), self.columns_.take(rows)
+
     def _said(
-        self, rows: pd.DataFrame, parts: dict[str, float]
+        self, points: np.ndarray, taken: np.ndarray, parts: dict[str, float]
     ) -> dict[str, np.ndarray]:
         """Return the log odds that each part gives; the points always among them."""
-        prior = self.prior_.log_odds(self._points(rows))
+        prior = self.prior_.log_odds(points)
         said = {"points": prior}
         with threadpool_limits(limits=1):
             for name in parts:
-                if name != "points" and len(rows):
-                    said[name] = self.learners_[name].log_odds(rows, prior)
-        return said if len(rows) else dict.fromkeys(["points", *parts], prior)
+                if name != "points" and len(taken):
+                    said[name] = self.learners_[name].log_odds(taken, prior)
+        return said if len(taken) else dict.fromkeys(["points", *parts], prior)
 
-    def _unsure(self, rows: pd.DataFrame, prior: np.ndarray) -> list[np.ndarray]:
+    def _unsure(
+        self, points: np.ndarray, taken: np.ndarray, prior: np.ndarray
+    ) -> list[np.ndarray]:
         """Return the standard deviation of the log odds of each linear learner."""
-        if not self.learners_ or len(rows) == 0 or self.recipe == "points":
-            return [self.prior_.deviation(self._points(rows))]
-        return [self.learners_[name].deviation(rows, prior) for name in LINEAR]
+        if not self.learners_ or len(taken) == 0 or self.recipe == "points":
+            return [self.prior_.deviation(points)]
+        return [self.learners_[name].deviation(taken, prior) for name in LINEAR]
 
-    def _choose(
-        self,
-        rows: pd.DataFrame,
-        converted: np.ndarray,
-        groups: np.ndarray,
-        folds: Folds,
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
-        """Return what the folds choose, and the out-of-fold log odds of each part."""
+    def _begin(
+        self, rows: pd.DataFrame, converted: np.ndarray, groups: np.ndarray
+    ) -> tuple[np.ndarray, Task]:
+        """Learn what the points say, and which columns tell; nothing else as yet."""
         points = self._points(rows)
-        priors, of_points = fold_priors(points, converted, groups, folds)
-        columns = self._columns(rows, groups)
-        if not folds or columns.is_empty:
-            return {}, {"points": of_points}
-        prior = fit_prior(points, converted, groups).log_odds(points)
-        task = Task(converted, groups, columns, prior)
+        self.prior_ = fit_prior(points, converted, groups)
+        facts = rows.drop(columns=self.points, errors="ignore")
+        self.columns_ = learn_columns(
+            facts, groups, raises=self.raises, lowers=self.lowers
+        )
+        self.settings_: dict[str, dict[str, Any]] = {}
+        self.learners_: dict[str, Any] = {}
+        task = Task(converted, groups, self.columns_, self.prior_.log_odds(points))
+        return self.columns_.take(rows), task
 
-        def linear(*, bends: bool) -> Chosen:
-            with _one_thread():
-                return Fitting(rows, task, bends=bends).choose(folds, priors)
+    def _learn(
+        self, taken: np.ndarray, task: Task, folds: Folds, priors: list[FoldPrior]
+    ) -> dict[str, np.ndarray]:
+        """Choose by the folds, and fit on all rows; return what they said out of fold."""
 
-        def trees() -> Chosen:
+        def linear(*, bends: bool) -> Learned:
             with _one_thread():
-                return choose_trees(
-                    rows,
-                    converted,
+                fitting = Fitting(taken, task, bends=bends)
+                settings, said = fitting.choose(folds, priors)
+                return settings, said, fitting.fit(settings["C"])
+
+        def trees() -> Learned:
+            with _one_thread():
+                settings, said = choose_trees(
+                    taken,
+                    task.converted,
                     folds,
-                    columns,
+                    task.columns,
                     n_conversions=self.n_conversions_,
                     seed=self._seed(),
                 )
+                return settings, said, self._trees(taken, task, settings)
 
         jobs = [delayed(trees)(), *(delayed(linear)(bends=b) for b in (True, False))]
         # Threads: the work is in compiled code, and the rows need not travel.
         found = Parallel(n_jobs=self.n_jobs, backend="threading")(jobs)
-        chosen = dict(zip(reversed(LEARNERS), found, strict=True))
-        said = {name: chosen[name][1] for name in LEARNERS}
-        settings = {name: chosen[name][0] for name in LEARNERS}
-        return settings, {"points": of_points} | said
+        learned = dict(zip(reversed(LEARNERS), found, strict=True))
+        self.settings_ = {name: learned[name][0] for name in LEARNERS}
+        self.learners_ = {name: learned[name][2] for name in LEARNERS}
+        return {name: learned[name][1] for name in LEARNERS}
 
     def _fit_parts(
-        self,
-        rows: pd.DataFrame,
-        converted: np.ndarray,
-        groups: np.ndarray,
-        settings: dict[str, dict[str, Any]],
+        self, taken: np.ndarray, task: Task, settings: dict[str, dict[str, Any]]
     ) -> None:
-        """Fit each part on all rows, as the folds have chosen."""
-        points = self._points(rows)
-        self.prior_ = fit_prior(points, converted, groups)
+        """Fit each part on all rows, as folds have chosen elsewhere."""
         self.settings_ = settings
-        self.learners_: dict[str, Any] = {}
-        columns = self._columns(rows, groups)
-        if not settings or columns.is_empty:
-            return
-        task = Task(converted, groups, columns, self.prior_.log_odds(points))
-        for name in LINEAR:
-            fitting = Fitting(rows, task, bends=name == "splines")
+        for name in LINEAR if settings else ():
+            fitting = Fitting(taken, task, bends=name == "splines")
             self.learners_[name] = fitting.fit(settings[name]["C"])
-        self.learners_["boosting"] = fit_trees(
-            rows, converted, columns, settings["boosting"], seed=self._seed()
+        if settings:
+            self.learners_["boosting"] = self._trees(taken, task, settings["boosting"])
+
+    def _trees(self, taken: np.ndarray, task: Task, settings: dict[str, int]) -> Any:
+        return fit_trees(
+            taken, task.converted, task.columns, settings, seed=self._seed()
         )
 
     def _calibrate(
@@ -293,10 +307,6 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             name: self.sigmoids_[name].apply(expit(log_odds))
             for name, log_odds in mixed.items()
         }
-
-    def _columns(self, rows: pd.DataFrame, groups: np.ndarray) -> Any:
-        facts = rows.drop(columns=self.points, errors="ignore")
-        return learn_columns(facts, groups, raises=self.raises, lowers=self.lowers)
 
     def _points(self, rows: pd.DataFrame) -> np.ndarray:
         if self.points not in rows:

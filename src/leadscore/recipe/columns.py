@@ -40,17 +40,38 @@ class Columns:
     words: dict[str, tuple[str, ...]]
     far: dict[str, float]
 
-    def take(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns of ``rows``, held ones first, then numbers, then words."""
-        taken: dict[str, object] = {
-            name: rows[name].to_numpy(dtype=np.float64) for name in self.numbers
-        }
-        held = {
-            name: rows[name].astype("float64").clip(upper=far).fillna(far).to_numpy()
-            for name, far in self.far.items()
-        }
-        words = {name: _known(rows[name], kept) for name, kept in self.words.items()}
-        return pd.DataFrame(held | taken | words, index=rows.index)
+    def take(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the columns of ``rows``: held ones first, then numbers, then words.
+
+        Returns
+        -------
+        float array of shape (n_rows, n_columns)
+            A word is its place in ``words``, the others the place after the last; null
+            is NaN, but in held columns.
+        """
+        taken = np.empty((len(rows), self.n_columns))
+        place = 0
+        for name, far in self.far.items():
+            values = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            taken[:, place] = np.where(np.isnan(values), far, np.minimum(values, far))
+            place += 1
+        for name in self.numbers:
+            taken[:, place] = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            place += 1
+        for name, kept in self.words.items():
+            taken[:, place] = _places(rows[name], kept)
+            place += 1
+        return taken
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns are taken."""
+        return len(self.held) + len(self.numbers) + len(self.words)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is taken, in order."""
+        return (*self.held, *self.numbers, *self.words)
 
     @property
     def is_empty(self) -> bool:
@@ -75,9 +96,10 @@ def learn_columns(
     raises, lowers : tuple of str
         Columns of which more may never lower, never raise the probability.
     """
+    places = np.unique(groups, return_inverse=True)[1]
     signs = dict.fromkeys(raises, 1) | dict.fromkeys(lowers, -1)
     words = {
-        str(name): _common(rows[name], groups)
+        str(name): _common(rows[name], places)
         for name in rows.select_dtypes(["category", "object", "str"])
     }
     telling = [
@@ -95,22 +117,42 @@ def learn_columns(
 
 
 def _common(values: pd.Series, groups: np.ndarray) -> tuple[str, ...]:
-    """Return the words of enough groups, the most common first."""
-    said = pd.DataFrame({"word": _text(values), "group": groups}).dropna()
-    n_groups = said.drop_duplicates().groupby("word").size()
-    kept = n_groups[n_groups >= MIN_GROUPS].sort_index()
-    kept = kept.sort_values(ascending=False, kind="stable").head(MAX_WORDS)
-    return tuple(str(word) for word in kept.index if word != OTHER)
+    """Return the words of enough groups, the most common first.
+
+    ``groups``: int array, counted from zero.
+    """
+    codes, words = _coded(values)
+    n_groups = int(groups.max(initial=0)) + 1
+    met = np.unique((codes.astype(np.int64) * n_groups + groups)[codes >= 0])
+    counts = np.bincount(met // n_groups, minlength=len(words))
+    kept = sorted((-n, word) for n, word in zip(counts, words, strict=True))
+    kept = [(n, word) for n, word in kept if -n >= MIN_GROUPS][:MAX_WORDS]
+    return tuple(word for _, word in kept if word != OTHER)
 
 
 def _differ(values: pd.Series, kept: tuple[str, ...]) -> bool:
-    return _known(values, kept).value_counts(dropna=False).gt(0).sum() > 1
+    return len(np.unique(_places(values, kept))) > 1
 
 
-def _known(values: pd.Series, kept: tuple[str, ...]) -> pd.Series:
-    text = _text(values)
-    said = text.where(text.isna() | text.isin(kept), OTHER)
-    return said.astype(pd.CategoricalDtype([*kept, OTHER]))
+def _places(values: pd.Series, kept: tuple[str, ...]) -> np.ndarray:
+    """Return the place of each word among those kept, NaN where null."""
+    codes, words = _coded(values)
+    known = {word: float(place) for place, word in enumerate(kept)}
+    # The last one is for null, whose code is -1.
+    places = [*(known.get(word, float(len(kept))) for word in words), np.nan]
+    return np.array(places)[codes]
+
+
+def _coded(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return the code of each word, -1 where null, and the words as text."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        codes, words = pd.factorize(_text(values))
+        return codes, list(words)
+    # Categories are few; two of them may read the same.
+    codes, words = pd.factorize(
+        np.array([str(w) for w in values.cat.categories], object)
+    )
+    return np.append(codes, -1)[values.cat.codes], list(words)
 
 
 def _text(values: pd.Series) -> pd.Series:

@@ -13,26 +13,16 @@ way is taken out, and the rest fitted anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    OneHotEncoder,
-    SplineTransformer,
-    StandardScaler,
-)
 
 from leadscore.calibration import log_odds
 from leadscore.metrics import log_loss
 from leadscore.recipe.columns import Columns
+from leadscore.recipe.design import Design, learn_design
 from leadscore.recipe.folds import Folds
+from leadscore.recipe.newton import Point, newton
 from leadscore.recipe.posterior import posterior_root
 from leadscore.recipe.prior import FoldPrior
 
@@ -43,8 +33,9 @@ RIDGES = tuple(float(c) for c in 10.0 ** np.arange(-4, 1.01, 0.5))
 STRICTER = 100  # converted groups below which the path begins a decade earlier
 PATIENCE = 1  # looser ridges that may be worse before the path ends
 MAX_STEPS = 50
-STEPS = 1  # of Newton's method, from one ridge of a path to the next
+STEPS = 2  # of Newton's method, from one ridge of a path to the next
 FIRST_STEPS = 5  # at the strictest
+NOTHING = 1e-10  # of the largest sum of squares: as good as none
 FREE = 300.0  # scale of the points' column: the ridge hardly weighs on it
 
 
@@ -54,8 +45,7 @@ class Linear:
 
     Parameters
     ----------
-    columns : Columns
-    design : ColumnTransformer
+    design : Design
     coefficients : float array of shape (n_design_columns + 1,)
         The last one is that of the points' log odds.
     intercept : float
@@ -64,30 +54,37 @@ class Linear:
         `leadscore.recipe.posterior`.
     """
 
-    columns: Columns
-    design: Any
+    design: Design
     coefficients: np.ndarray
     intercept: float
     spread: np.ndarray
 
-    def log_odds(self, rows: pd.DataFrame, prior: np.ndarray) -> np.ndarray:
-        """Return the log odds of each row; ``prior``: those that the points give."""
-        matrix = self.matrix(rows, prior)
-        return matrix @ self.coefficients + self.intercept
+    def log_odds(self, taken: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        """Return the log odds of each row.
 
-    def deviation(self, rows: pd.DataFrame, prior: np.ndarray) -> np.ndarray:
+        Parameters
+        ----------
+        taken : float array of shape (n_rows, n_columns)
+            From `Columns.take`.
+        prior : float array of shape (n_rows,)
+            Log odds that the points give.
+        """
+        # Not by BLAS: there the last bits of a row depend on how many there are.
+        said = np.einsum("ij,j->i", self.matrix(taken, prior), self.coefficients)
+        return said + self.intercept
+
+    def deviation(self, taken: np.ndarray, prior: np.ndarray) -> np.ndarray:
         """Return the standard deviation of the log odds of each row, shape (n_rows,).
 
         How sure data and ridge make of the coefficients: `leadscore.recipe.posterior`.
         """
-        matrix = self.matrix(rows, prior)
+        matrix = self.matrix(taken, prior)
         moved = matrix @ self.spread[:-1] + self.spread[-1]
         return np.sqrt((moved**2).sum(axis=1))
 
-    def matrix(self, rows: pd.DataFrame, prior: np.ndarray) -> np.ndarray:
+    def matrix(self, taken: np.ndarray, prior: np.ndarray) -> np.ndarray:
         """Return the rows as numbers, shape (n_rows, n_design_columns + 1)."""
-        design = self.design.transform(self.columns.take(rows))
-        return np.column_stack([design, FREE * prior])
+        return np.column_stack([self.design.matrix(taken), FREE * prior])
 
 
 @dataclass(frozen=True)
@@ -115,22 +112,24 @@ class Fitting:
 
     Parameters
     ----------
-    rows : DataFrame of shape (n, n_columns)
+    taken : float array of shape (n, n_columns)
+        From `Columns.take`.
     task : Task
     bends : bool
         Splines instead of straight lines.
     """
 
-    def __init__(self, rows: pd.DataFrame, task: Task, *, bends: bool) -> None:
+    def __init__(self, taken: np.ndarray, task: Task, *, bends: bool) -> None:
         self.task = task
         # Knots and medians come from all rows: they see no outcome.
-        self.design = _design(task.columns, bends=bends)
-        matrix = np.asarray(self.design.fit_transform(task.columns.take(rows)))
+        self.design = learn_design(task.columns, taken, bends=bends)
         n_held = len(task.columns.held)
-        self.matrix, self.axes = _rotated(matrix, n_held)
-        self.signs = np.zeros(self.matrix.shape[1] + 1)
+        turned, self.axes, self.unseen = _rotated(self.design.matrix(taken), n_held)
+        # The last two columns: what the points say, and the intercept.
+        self.matrix = np.column_stack([turned, FREE * task.prior, np.ones(len(turned))])
+        self.signs = np.zeros(self.matrix.shape[1])
         self.signs[:n_held] = list(task.columns.held.values())
-        self.signs[-1] = 1.0
+        self.signs[-2] = 1.0
 
     def choose(
         self, folds: Folds, fold_priors: list[FoldPrior]
@@ -144,18 +143,21 @@ class Fitting:
         fold_priors : list of FoldPrior
             What the points say in each fold.
         """
-        n_converted = len(np.unique(self.task.groups[self.task.converted == 1]))
+        converted = self.task.converted
+        n_converted = len(np.unique(self.task.groups[converted == 1]))
         ridges = RIDGES if n_converted < STRICTER else RIDGES[2:]
-        models = [_logistic(ridges[0]) for _ in folds]
-        base = log_odds(np.full(len(self.matrix), self.task.converted.mean()))
+        reached = [self._begin() for _ in folds]
+        base = log_odds(np.full(len(converted), converted.mean()))
         best, n_worse = (np.inf, ridges[0], base), 0
         for step, ridge in enumerate(ridges):
             said = base.copy()
-            for model, places, of_fold in zip(models, folds, fold_priors, strict=True):
-                # From the last solution a step is near enough to choose a ridge by.
-                model.set_params(C=ridge, max_iter=STEPS if step else FIRST_STEPS)
-                said[places[1]] = self._fold(model, places, of_fold)
-            loss = float(log_loss(self.task.converted, expit(said)).mean())
+            for fold, (places, prior) in enumerate(
+                zip(folds, fold_priors, strict=True)
+            ):
+                reached[fold], said[places[1]] = self._fold(
+                    reached[fold], ridge, places, prior, is_first=step == 0
+                )
+            loss = float(log_loss(converted, expit(said)).mean())
             n_worse = 0 if loss < best[0] else n_worse + 1
             best = min(best, (loss, ridge, said), key=lambda tried: tried[0])
             if n_worse == PATIENCE:
@@ -164,110 +166,126 @@ class Fitting:
 
     def _fold(
         self,
-        model: LogisticRegression,
+        start: Point,
+        ridge: float,
         places: tuple[np.ndarray, np.ndarray],
-        of_fold: FoldPrior,
-    ) -> np.ndarray:
-        """Fit a fold, and return the log odds of the rows it has not seen."""
+        prior: FoldPrior,
+        *,
+        is_first: bool,
+    ) -> tuple[Point, np.ndarray]:
+        """Return where a fold goes, and the log odds of the rows it has not seen."""
         fit, test = places
-        # Copied each time: all folds held at once would be five times the table.
-        seen = np.column_stack([self.matrix[fit], FREE * of_fold.fit])
-        coefficients, intercept = _fit(
-            model, seen, self.task.converted[fit], self.signs
+        counts = np.zeros(len(self.matrix))
+        counts[fit] = 1.0
+        # In place: all folds held at once would be five times the table.
+        self.matrix[fit, -2], self.matrix[test, -2] = (
+            FREE * prior.fit,
+            FREE * prior.test,
         )
-        later = np.column_stack([self.matrix[test], FREE * of_fold.test])
-        return later @ coefficients + intercept
+        if is_first:
+            reached = self._anew(start, ridge, counts, FIRST_STEPS)
+        else:  # from the last solution two steps are near enough to choose a ridge by
+            reached = self._newton(start, ridge, counts, self.signs, STEPS)
+        said = self.matrix[test] @ reached.found
+        self.matrix[:, -2] = FREE * self.task.prior
+        return reached, said
 
     def fit(self, ridge: float) -> Linear:
         """Return the learner of a strength, fitted on all rows."""
-        task = self.task
-        whole = np.column_stack([self.matrix, FREE * task.prior])
-        coefficients, intercept = _fit(
-            _logistic(ridge), whole.copy(), task.converted, self.signs
+        task, counts = self.task, np.ones(len(self.matrix))
+        found = self._anew(self._begin(), ridge, counts, MAX_STEPS).found
+        spread = posterior_root(
+            self.matrix[:, :-1],
+            expit(self.matrix @ found),
+            task.converted,
+            task.groups,
+            ridge=ridge,
         )
-        said = expit(whole @ coefficients + intercept)
-        spread = posterior_root(whole, said, task.converted, task.groups, ridge=ridge)
-        return Linear(
-            task.columns,
-            self.design,
-            self.axes @ coefficients,
-            intercept,
-            np.vstack([self.axes @ spread[:-1], spread[-1:]]),
+        # Where no row goes, nothing but the ridge is known.
+        spread = np.hstack([self.axes @ spread, np.sqrt(ridge) * self.unseen])
+        found = self.axes @ found
+        return Linear(self.design, found[:-1], float(found[-1]), spread)
+
+    def _begin(self) -> Point:
+        """Return the coefficients that say what the points say."""
+        found = np.zeros(self.matrix.shape[1])
+        found[-2] = 1 / FREE
+        return Point(found, np.zeros(len(found), dtype=bool))
+
+    def _anew(
+        self, start: Point, ridge: float, counts: np.ndarray, n_steps: int
+    ) -> Point:
+        """Fit with signs free; then, where some are wrong, without those columns."""
+        free = np.zeros(len(self.signs))
+        found = self._newton(start, ridge, counts, free, n_steps)
+        if (found.found * self.signs >= 0).all():
+            return found
+        return self._newton(found, ridge, counts, self.signs, n_steps)
+
+    def _newton(
+        self,
+        start: Point,
+        ridge: float,
+        counts: np.ndarray,
+        signs: np.ndarray,
+        n_steps: int,
+    ) -> Point:
+        precision = np.full(len(signs), 1 / ridge)
+        precision[-1] = 0.0
+        return newton(
+            self.matrix,
+            self.task.converted,
+            precision,
+            start,
+            counts=counts,
+            signs=signs,
+            max_steps=n_steps,
         )
 
 
-def _rotated(matrix: np.ndarray, n_held: int) -> tuple[np.ndarray, np.ndarray]:
+def _rotated(
+    matrix: np.ndarray, n_held: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return fewer columns that span the same rows, and the axes that lead back.
 
-    A ridge weighs all directions alike, so a rotation changes nothing; with more
-    columns than rows it makes the fit small. Held columns, and that of the points, stay
-    as they are. With as many rows nothing is gained, nor done.
+    A ridge weighs all directions alike, so a rotation changes nothing; nor does a
+    shift, where the intercept is free. Then directions in which no two rows differ fall
+    away: splines sum to one, and a number of two values bends in one way only. Held
+    columns, and that of the points, stay as they are.
 
     Returns
     -------
     matrix : float array of shape (n, n_columns)
-    axes : float array of shape (n_design_columns + 1, n_columns + 1)
-        Coefficients of the design, that of the points included, are ``axes @ those of
-        the matrix``.
+    axes : float array of shape (n_design_columns + 2, n_columns + 2)
+        Coefficients of the design, those of the points and the intercept last, are
+        ``axes @ those of the matrix``.
+    unseen : float array of shape (n_design_columns + 2, n_directions)
+        Where no row goes, as coefficients of the design; none with fewer rows than
+        columns.
     """
-    n_rows, n_columns = matrix.shape
-    axes = np.eye(n_columns + 1)
-    if n_rows >= n_columns - n_held:
-        return matrix, axes
-    _, _, rotation = np.linalg.svd(matrix[:, n_held:], full_matrices=False)
-    free = axes[:, n_held:-1] @ rotation.T
-    axes = np.column_stack([axes[:, :n_held], free, axes[:, -1:]])
-    return matrix @ axes[:-1, :-1], axes
+    n_design = matrix.shape[1]
+    middle = matrix[:, n_held:].mean(axis=0)
+    centred = matrix[:, n_held:] - middle
+    kept, left = _directions(centred)
+
+    def lead_back(directions: np.ndarray) -> np.ndarray:
+        back = np.zeros((n_design + 2, directions.shape[1]))
+        back[n_held:n_design] = directions
+        back[-1] = -middle @ directions
+        return back
+
+    ends = np.eye(n_design + 2)
+    axes = np.hstack([ends[:, :n_held], lead_back(kept), ends[:, -2:]])
+    return np.hstack([matrix[:, :n_held], centred @ kept]), axes, lead_back(left)
 
 
-def _logistic(ridge: float) -> LogisticRegression:
-    return LogisticRegression(
-        C=ridge, solver="newton-cholesky", warm_start=True, max_iter=MAX_STEPS
-    )
-
-
-def _fit(
-    model: LogisticRegression,
-    matrix: np.ndarray,
-    converted: np.ndarray,
-    signs: np.ndarray,
-) -> tuple[np.ndarray, float]:
-    """Fit, and again without the columns that turned the wrong way, until none does.
-
-    Those columns of the matrix are set to zero, in place: there the ridge holds the
-    coefficient at zero. What was out at a stricter ridge stays out.
-    """
-    if hasattr(model, "coef_"):
-        matrix[:, (signs != 0) & (model.coef_[0] == 0)] = 0.0
-    model.fit(matrix, converted)
-    while (wrong := model.coef_[0] * signs < 0).any():
-        matrix[:, wrong] = 0.0
-        model.coef_[0, wrong] = 0.0
-        model.set_params(max_iter=min(model.max_iter, 2)).fit(matrix, converted)
-    return model.coef_[0].copy(), float(model.intercept_[0])
-
-
-def _design(columns: Columns, *, bends: bool) -> ColumnTransformer:
-    """Numbers on a log-like scale, which also takes negative ones; words one-hot."""
-    straight = make_pipeline(
-        FunctionTransformer(np.arcsinh),
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-    )
-    bent = make_pipeline(
-        FunctionTransformer(np.arcsinh),
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        # Not scaled: at unit variance the noise of rare counts would weigh like signal.
-        SplineTransformer(n_knots=4, degree=2, extrapolation="constant"),
-    )
-    numbers = list(columns.numbers)
-    missing = MissingIndicator(features="missing-only", error_on_new=False)
-    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return ColumnTransformer(
-        [
-            ("held", straight, list(columns.held)),
-            ("numbers", bent if bends else straight, numbers),
-            ("missing", missing, numbers),
-            ("words", one_hot, list(columns.words)),
-        ]
-    )
+def _directions(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit directions in which rows differ, and those in which they do not."""
+    n_rows, n_columns = centred.shape
+    if n_rows < n_columns:
+        _, sizes, across = np.linalg.svd(centred, full_matrices=False)
+        kept = across[sizes > NOTHING**0.5 * sizes.max(initial=0.0)].T
+        return kept, np.empty((n_columns, 0))
+    sizes, across = np.linalg.eigh(centred.T @ centred)
+    is_kept = sizes > NOTHING * sizes.max(initial=0.0)
+    return across[:, is_kept], across[:, ~is_kept]

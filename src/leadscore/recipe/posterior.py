@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
+
+from leadscore.recipe.newton import square
 
 __all__ = ["posterior_root"]
 
@@ -28,10 +31,11 @@ def posterior_root(
     precision = np.full(n_columns, 1 / ridge)
     precision[-1] = 0.0
     weight = probability * (1 - probability)
-    hessian = (padded * weight[:, None]).T @ padded + np.diag(precision)
+    hessian = square(padded, weight) + np.diag(precision)
     places = np.unique(groups, return_inverse=True)[1]
-    gradients = np.zeros((places.max() + 1, n_columns))
-    np.add.at(gradients, places, padded * (probability - converted)[:, None])
+    residual = probability - converted
+    by_group = csr_array((residual, (places, np.arange(len(places)))))
+    gradients = by_group @ padded
     information = gradients.T @ gradients + np.diag(precision)
     return np.linalg.solve(hessian, _root(information))
 
