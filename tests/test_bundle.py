@@ -83,8 +83,7 @@ def test_every_trusted_type_is_needed() -> None:
     model = fit_model("blend", *leads(200), seed=0)
     data = skops.io.dumps(model.classifier)
     found = set(skops.io.get_untrusted_types(data=data))
-    # Scipy's splines are made of other classes in the next version.
-    assert {name for name in set(TRUSTED_TYPES) - found if "scipy" not in name} == set()
+    assert set(TRUSTED_TYPES) == found
     assert found <= set(TRUSTED_TYPES)
 
 

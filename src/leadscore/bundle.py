@@ -63,7 +63,6 @@ TRUSTED_TYPES = (
     "leadscore.recipe.design.Design",
     "leadscore.recipe.linear.Linear",
     "leadscore.recipe.prior.Prior",
-    "numpy.dtype",
     "functools.partial",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",

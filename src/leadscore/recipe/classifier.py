@@ -244,7 +244,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _learn(
         self, taken: np.ndarray, task: Task, folds: Folds, priors: list[FoldPrior]
     ) -> dict[str, np.ndarray]:
-        """Choose by the folds, and fit on all rows; return what they said out of fold."""
+        """Choose by the folds, fit on all rows; return what was said out of fold."""
 
         def linear(*, bends: bool) -> Learned:
             with _one_thread():
