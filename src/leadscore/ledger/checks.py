@@ -70,18 +70,13 @@ def walk_along(connection: sqlite3.Connection) -> Walk:
     for seq, kind, of, to in connection.execute("SELECT * FROM chain ORDER BY seq"):
         if kind == "run":
             at = headers.get(seq)
-            run = f"run at entry {seq:,}" if at is None else f"run of {_said(at)}"
+            run = (
+                f"run at entry {seq:,}" if at is None else f"run of {instant_text(at)}"
+            )
         walk.entries.append(_Entry(seq, kind, of, to, run))
     for (rows,) in connection.execute("SELECT rows FROM receipts"):
         walk.erased.update(_numbers(rows))
     return walk
-
-
-def _said(at: int) -> str:
-    try:
-        return instant_text(at)
-    except (ValueError, OverflowError):
-        return f"the impossible instant {at}"
 
 
 def _numbers(rows: str) -> list[int]:
@@ -195,7 +190,7 @@ def _wrong_counts(connection: sqlite3.Connection, walk: Walk) -> Iterator[str]:
         if entry.kind in ("run", "row"):
             counted[entry.run] = counted.get(entry.run, 0) + (entry.kind == "row")
     for as_of, n_rows in connection.execute("SELECT as_of, n_rows FROM runs"):
-        run = f"run of {_said(as_of)}"
+        run = f"run of {instant_text(as_of)}"
         n = counted.get(run, 0)
         if n != n_rows:
             yield f"the {run} has {n:,} rows in the chain; its header says {n_rows:,}"

@@ -155,13 +155,31 @@ def _as_table(rows: pd.DataFrame) -> pa.Table:
 def _as_array(column: pd.Series[Any], of: pa.DataType) -> pa.Array:
     if column.isna().all():  # of whatever dtype pandas took for it
         return pa.nulls(len(column), of)
-    if of == _INSTANT and not isinstance(column.dtype, pd.DatetimeTZDtype):
-        _break(f"{column.name} is {column.dtype}, not instants with a time zone")
     try:
-        return pa.array(column.array, of, from_pandas=True)
+        array = pa.array(_values(column), from_pandas=True)
+        if not _is_of(array.type, of):
+            _break(f"{column.name} is {column.dtype}, not {of}")
+        return array.cast(of)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         msg = f"the ledger cannot take these rows: {column.name}: {error}"
         raise ValueError(msg) from error
+
+
+def _values(column: pd.Series[Any]) -> Any:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert(None).to_numpy()
+    if column.dtype.kind == "M":
+        _break(f"{column.name} is {column.dtype}, not instants with a time zone")
+    return column.array
+
+
+def _is_of(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Return whether a cast changes no value: no number is a text, or the reverse."""
+    if wanted == _INSTANT:
+        return bool(pa.types.is_timestamp(found))
+    if wanted == pa.float64():
+        return bool(pa.types.is_floating(found) or pa.types.is_integer(found))
+    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
 
 
 def _check_same(table: pa.Table, name: str, value: Any) -> None:

@@ -20,7 +20,8 @@ _UNTOUCHED = (
 
 def forget_lines(forgotten: Forgotten) -> list[str]:
     """Return what was erased; never whose."""
-    return [*wrapped(_receipt(forgotten)), *notes(_UNTOUCHED)]
+    where = f"ledger: {forgotten.ledger}"  # on a line of its own: it can be copied
+    return [*wrapped(_receipt(forgotten)), where, *notes(_UNTOUCHED)]
 
 
 def forget_facts(forgotten: Forgotten) -> dict[str, Any]:
@@ -37,11 +38,11 @@ def forget_facts(forgotten: Forgotten) -> dict[str, Any]:
 
 
 def _receipt(forgotten: Forgotten) -> str:
-    receipt, ledger = forgotten.receipt, forgotten.ledger
+    receipt = forgotten.receipt
     if receipt.number is None:
-        return f"{ledger} holds no row of this lead; nothing to do"
+        return "the ledger holds no row of this lead; nothing to do"
     rows = f"{receipt.n_rows:,} rows" if receipt.n_rows > 1 else "1 row"
     return (
-        f"receipt {receipt.number}: {rows} of this lead erased from {ledger} at "
+        f"receipt {receipt.number}: {rows} of this lead erased from the ledger at "
         f"{receipt.at:%Y-%m-%d %H:%M:%S} UTC; the chain goes on over their digests"
     )
