@@ -64,3 +64,11 @@ def append_runs(path: Path, n_runs: int, n_leads: int, began: Any = None) -> Non
     for n in range(n_runs):
         rows, promise = run_rows(n, n_leads), PROMISE | {"id": f"SQL-{n}"}
         append(path, START + n * DAY, rows, promises=[promise])
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """A copy of a ledger and its head, to alter."""
+    folder.mkdir(exist_ok=True)
+    for file in path.parent.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder / path.name

@@ -188,6 +188,7 @@ def test_the_same_run_again_is_nothing_to_do(path: Path) -> None:
     rows = rows_of(START, ["a", "b"])
     assert append(path, START, rows, promises=[PROMISE])
     content, head = path.read_bytes(), verify(path).head
+    assert path.with_name("ledger.sqlite.head").read_text() == f"{head}\n"
     assert not append(path, START, rows[::-1], promises=[PROMISE])
     assert path.read_bytes() == content
     assert verify(path).head == head

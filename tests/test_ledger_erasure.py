@@ -13,7 +13,7 @@ from leadscore.cli import main
 from leadscore.errors import BusyError, InputError
 from leadscore.ledger import erase, open_ledger, verify
 from leadscore.ledger.sweep import sweep
-from tests.ledgers import CONVERSION, DAY, START, append, rows_of
+from tests.ledgers import CONVERSION, DAY, START, append, copied, rows_of
 
 LEAD = "ÉRIC-0007-forget-me"
 SAID = "asked for a demo of the unusual product"
@@ -21,10 +21,10 @@ ERASED_AT = START + 9 * DAY
 N_RUNS = 6
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger of some hundred pages, with one lead all over it."""
-    path = tmp_path / "ledger.sqlite"
+    path = tmp_path_factory.mktemp("whole") / "ledger.sqlite"
     for n in range(N_RUNS):
         at = START + n * DAY
         leads = [f"lead-{i:04d}" for i in range(300)]
@@ -32,6 +32,11 @@ def path(tmp_path: Path) -> Path:
         rows.loc[rows["lead_id"] == LEAD, "reason"] = f"{SAID} {n}"
         append(path, at, rows)
     return path
+
+
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    return copied(whole, tmp_path)
 
 
 def bytes_left(path: Path) -> set[str]:
@@ -196,7 +201,11 @@ def test_forget_answers_as_json(path: Path, capsys: Capture) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "sentence"),
-    [(["x"], 66, "holds no ledger yet"), ([""], 2, "the lead id is empty")],
+    [
+        (["x"], 66, "holds no ledger yet"),
+        ([""], 2, "'' is no lead id"),
+        (["\udcff"], 2, "is no lead id"),
+    ],
 )
 def test_forget_turns_an_error_into_a_line(
     arguments: list[str],

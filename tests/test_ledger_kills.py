@@ -17,7 +17,7 @@ import pytest
 
 from leadscore import files
 from leadscore.ledger import erase, open_ledger, verify
-from tests.ledgers import CONVERSION, DAY, START, append_runs, run_rows
+from tests.ledgers import CONVERSION, DAY, START, append_runs, copied, run_rows
 
 N_RUNS, N_LEADS = 25, 200
 
@@ -194,10 +194,3 @@ def test_kills_while_erasing_leave_all_of_a_lead_or_nothing(
         with open_ledger(path, conversion=CONVERSION) as ledger:
             assert LEAD not in set(ledger.rows()["lead_id"])
     assert outcomes == {0, N_RUNS}
-
-
-def copied(whole: Path, folder: Path) -> Path:
-    folder.mkdir()
-    for file in whole.parent.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder / whole.name

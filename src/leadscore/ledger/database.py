@@ -163,7 +163,9 @@ def sentences(path: Path) -> Iterator[None]:
     """Turn an error of SQLite into one of ours that names the ledger."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+        raise  # a bug of ours
+    except sqlite3.DatabaseError as error:
         raise _as_ours(error, path) from error
 
 

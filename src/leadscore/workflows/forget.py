@@ -49,7 +49,7 @@ def forget(
     Raises
     ------
     UsageError
-        The id is empty.
+        The id is empty, or no text.
     InputError
         There is no ledger, or it is damaged.
     RefusedError
@@ -57,8 +57,15 @@ def forget(
     BusyError, OutputError, StorageError
         It cannot be written now.
     """
-    if not lead_id:
-        msg = "the lead id is empty. Give it as the leads table says it."
+    if not lead_id or not _is_text(lead_id):
+        msg = (
+            f"{lead_id!r} is no lead id. Give it as the leads table says it, in UTF-8."
+        )
         raise UsageError(msg)
     where = ledger or models / LEDGER
     return Forgotten(erase(where, lead_id, at=now.floor("us")), where)
+
+
+def _is_text(lead_id: str) -> bool:
+    """Return whether a command line argument was UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in lead_id)
