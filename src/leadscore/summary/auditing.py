@@ -39,10 +39,10 @@ def audit_lines(audited: Audited) -> list[str]:
     for verdict in audit.verdicts:
         lines += _card(verdict, zone)
     lines += _hand_raised(audit.hand_raised, zone)
-    lines += [line for said in _nothing_yet(audited) for line in wrapped(said)]
-    lines += ["", *_logged(audited), *notes(audited.notes)]
+    lines += ["", *(line for said in _nothing_yet(audited) for line in wrapped(said))]
+    lines += [*_logged(audited), *notes(audited.notes)]
     degraded = audit_degraded(audit, zone)
-    return [*lines, *(wrapped(f"DEGRADED: {degraded}") if degraded else [])]
+    return [*lines, *(_held(f"DEGRADED: {degraded}") if degraded else [])]
 
 
 def audit_facts(audited: Audited) -> dict[str, Any]:
@@ -75,18 +75,23 @@ def audit_degraded(audit: Audit, zone: zoneinfo.ZoneInfo) -> str:
 
 def ledger_lines(verified: Verified, ledger: Path) -> list[str]:
     """Return what a ledger holds, and what is wrong with it."""
-    held = f"{verified.n_runs:,} runs, {verified.n_rows:,} rows"
-    erased = f", {verified.n_erased:,} erased on request" if verified.n_erased else ""
-    if not verified.problems:
-        return wrapped(f"ledger {ledger}: {held}{erased}; all as it was written")
     n = len(verified.problems)
-    first = f"ledger {ledger}: {held}{erased}; NOT as it was written ({n:,} problems)"
-    return [*wrapped(first), *notes(verified.problems)]
+    state = f"NOT as it was written ({n:,} problems)" if n else "all as it was written"
+    erased = f", {verified.n_erased:,} erased on request" if verified.n_erased else ""
+    held = f"{verified.n_runs:,} runs, {verified.n_rows:,} rows{erased}; {state}"
+    return [f"ledger {ledger}", *wrapped(f"  {held}"), *notes(verified.problems)]
 
 
 def ledger_facts(verified: Verified, ledger: Path) -> dict[str, Any]:
     """Return the same as plain data."""
     return {"path": str(ledger)} | vars(verified) | {"is_whole": not verified.problems}
+
+
+def _held(text: str, *, indent: str = "") -> list[str]:
+    """Return wrapped lines in which no number is parted from its per cent."""
+    kept = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    lines = wrapped(kept, indent=indent)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _card(verdict: Verdict, zone: zoneinfo.ZoneInfo) -> list[str]:
@@ -98,9 +103,9 @@ def _card(verdict: Verdict, zone: zoneinfo.ZoneInfo) -> list[str]:
     period = verdict.promise.get("period")
     if period:
         rest += f", promised of leads like those of {_dates(period)}"
-    lines = wrapped(first, indent=_INDENT)
+    lines = _held(first, indent=_INDENT)
     for sentence in (*said, rest):
-        lines += wrapped(f"{_INDENT}{sentence}", indent=_INDENT)
+        lines += _held(f"{_INDENT}{sentence}", indent=_INDENT)
     return lines
 
 
@@ -139,12 +144,9 @@ def _why(verdict: Verdict, zone: zoneinfo.ZoneInfo) -> list[str]:
     confidence = f"{100 * verdict.promise['confidence']:.4g} %"
     said = []
     if verdict.broken_since is not None:
-        said.append(
-            f"broken since {_day(verdict.broken_since, zone)}; no label is issued by "
-            "it any more: train again"
-            if verdict.is_in_use
-            else f"broken since {_day(verdict.broken_since, zone)}"
-        )
+        next_ = "; score issues no label by it any more: train again"
+        since = f"broken since {_day(verdict.broken_since, zone)}"
+        said.append(since + next_ * verdict.is_in_use)
         if verdict.bound < verdict.promise["precision"]:
             said.append(
                 f"the true share is below {_percent(verdict.bound)}, {confidence} "
@@ -193,9 +195,9 @@ def _aside(cohort: Cohort) -> list[str]:
 
 def _hand_raised(cohort: Cohort, zone: zoneinfo.ZoneInfo) -> list[str]:
     said = f"{'measured':<{_WORD}}SQL by a raised hand, nothing promised: "
-    lines = wrapped(said + _counted(cohort, zone), indent=_INDENT)
+    lines = _held(said + _counted(cohort, zone), indent=_INDENT)
     for sentence in _aside(cohort):
-        lines += wrapped(f"{_INDENT}{sentence}", indent=_INDENT)
+        lines += _held(f"{_INDENT}{sentence}", indent=_INDENT)
     return lines
 
 
