@@ -51,13 +51,15 @@ class State(NamedTuple):
     """Where leads stand; arrays of one shape, instants in microseconds.
 
     ``level`` and ``road``: places in `LEVELS` and `ROADS`. ``since``: when the level
-    began. ``mql_since``, ``sql_since``: since when above each threshold and allowed to,
-    `NEVER` where not.
+    began. ``nurtured``: the level by the nurtured road alone, whatever hand is raised.
+    ``mql_since``, ``sql_since``: since when above each threshold, or kept there, and
+    allowed to; `NEVER` where not.
     """
 
     level: Array
     road: Array
     since: Array
+    nurtured: Array
     mql_since: Array
     sql_since: Array
 
@@ -99,9 +101,9 @@ class Lines:
 
 def fresh(shape: tuple[int, ...]) -> State:
     """Return the state of leads of whom nothing was seen."""
-    level, road = np.zeros(shape, dtype=np.int8), np.zeros(shape, dtype=np.int8)
-    never = [np.full(shape, NEVER, dtype=np.int64) for _ in range(3)]
-    return State(level, road, *never)
+    level, road, nurtured = (np.zeros(shape, dtype=np.int8) for _ in range(3))
+    since, *above = (np.full(shape, NEVER, dtype=np.int64) for _ in range(3))
+    return State(level, road, since, nurtured, *above)
 
 
 def lines_of(
@@ -136,31 +138,31 @@ def lines_of(
 def advance(state: State, seen: Seen, lines: Lines) -> State:
     """Return where leads stand after what is seen of them; see the module.
 
-    Who is SQL by the nurtured road stays on it when they raise a hand as well; who
-    raised a hand and would now be SQL without it goes on by the nurtured road once the
-    hand no longer counts.
+    Who is SQL by the nurtured road stays on it when they raise a hand as well. Once a
+    hand no longer counts, the lead is what it would be had it never been raised.
     """
-    mql_since = _since(state.mql_since, seen, seen.may_mql, lines.mql)
-    sql_since = _since(state.sql_since, seen, seen.may_sql, lines.sql)
-    was_nurtured = state.road == NURTURED
-    kept_mql = (state.level >= MQL) & (seen.probability >= lines.keep_mql)
-    kept_sql = (state.level == SQL) & (seen.probability >= lines.keep_sql)
-    is_mql = seen.may_mql & (_passed(mql_since, seen, lines) | was_nurtured & kept_mql)
-    is_sql = seen.may_sql & (_passed(sql_since, seen, lines) | was_nurtured & kept_sql)
+    mql_since, is_mql = _stand(state, MQL, seen, lines)
+    sql_since, is_sql = _stand(state, SQL, seen, lines)
     nurtured = np.where(is_sql, SQL, np.where(is_mql, MQL, NOBODY)).astype(np.int8)
-    stays = (nurtured == SQL) & was_nurtured & (state.level == SQL)
+    stays = (nurtured == SQL) & (state.road == NURTURED) & (state.level == SQL)
     by_hand = seen.is_raised & ~stays
     level = np.where(by_hand, np.int8(SQL), nurtured)
     road = np.where(by_hand, RAISED, np.where(level > NOBODY, NURTURED, 0))
     since = np.where((level == state.level) & (level > NOBODY), state.since, seen.as_of)
     since = np.where(level > NOBODY, since, NEVER)
-    return State(level, road.astype(np.int8), since, mql_since, sql_since)
+    return State(level, road.astype(np.int8), since, nurtured, mql_since, sql_since)
 
 
-def _since(before: Array, seen: Seen, may: Array, line: Array | float) -> Array:
+def _stand(state: State, level: int, seen: Seen, lines: Lines) -> tuple[Array, Array]:
+    """Return since when each is above a level's line or kept there, and who has it."""
+    before, may, line, keep = (
+        (state.sql_since, seen.may_sql, lines.sql, lines.keep_sql)
+        if level == SQL
+        else (state.mql_since, seen.may_mql, lines.mql, lines.keep_mql)
+    )
+    is_kept = may & (state.nurtured >= level) & (seen.probability >= keep)
     is_above = may & (seen.probability >= line)
-    return np.where(is_above, np.minimum(before, seen.as_of), NEVER)
-
-
-def _passed(since: Array, seen: Seen, lines: Lines) -> Array:
-    return (since != NEVER) & (seen.as_of - since >= lines.quarantine_us)
+    since = np.where(is_above | is_kept, np.minimum(before, seen.as_of), NEVER)
+    # What never was has waited a negative time.
+    has_waited = is_above & (seen.as_of - since >= lines.quarantine_us)
+    return since, has_waited | is_kept

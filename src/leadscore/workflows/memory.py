@@ -15,10 +15,20 @@ import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
-from leadscore.movement import LEVELS, ROADS, Lines, State, fresh, lines_of
+from leadscore.movement import (
+    LEVELS,
+    MQL,
+    RAISED,
+    ROADS,
+    SQL,
+    Lines,
+    State,
+    fresh,
+    lines_of,
+)
 from leadscore.progress import Tell, silent
 from leadscore.replay import max_gap_us, replay
-from leadscore.snapshots import ELIGIBLE, NEVER, microseconds, past_lists
+from leadscore.snapshots import DAY_US, ELIGIBLE, NEVER, microseconds, past_lists
 from leadscore.tables import Tables
 from leadscore.workflows.relived import relive
 from leadscore.workflows.rows import Rows
@@ -82,7 +92,7 @@ def recall(
         label = label.mask(before.level == 0)
         return Memory(before, label, nothing, is_first=True, gone=_none())
     known = standing.set_index("lead_id").reindex(leads)
-    before = _state_of(known)
+    before = _state_of(known, bundle.agreement.quarantine_days * DAY_US)
     label = known["label"].set_axis(leads.index)
     promise = known["promise"].set_axis(leads.index)
     is_gone = ~standing["lead_id"].isin(leads) & _is_on_the_way(standing)
@@ -148,18 +158,29 @@ def _list_before(as_of: pd.Timestamp, agreement: Agreement) -> pd.Timestamp:
     return before.tz_convert("UTC").as_unit("us")
 
 
-def _state_of(known: pd.DataFrame) -> State:
+def _state_of(known: pd.DataFrame, quarantine_us: int) -> State:
     """Return the state that rows of the ledger hold; null: never seen."""
     level = known["label"].map({name: n for n, name in enumerate(LEVELS)})
     road = known["road"].map({name: n for n, name in enumerate(ROADS) if name})
     stands = level.fillna(0).to_numpy(dtype=np.int8)
-    since = np.where(stands > 0, microseconds(known["label_since"]), NEVER)
+    roads = road.fillna(0).to_numpy(dtype=np.int8)
+    above = {
+        level: microseconds(known[f"{label}_above_since"])
+        for level, label in ((MQL, "mql"), (SQL, "sql"))
+    }
+    # A raised hand hides what the lead is by the nurtured road; its waiting tells.
+    as_of = microseconds(known["as_of"])
+    hidden = np.zeros(len(known), dtype=np.int8)
+    for level_there, since in above.items():
+        has_waited = (since != NEVER) & (as_of - since >= quarantine_us)
+        hidden[has_waited] = level_there
     return State(
         stands,
-        road.fillna(0).to_numpy(dtype=np.int8),
-        since,
-        microseconds(known["mql_above_since"]),
-        microseconds(known["sql_above_since"]),
+        roads,
+        np.where(stands > 0, microseconds(known["label_since"]), NEVER),
+        np.where(roads == RAISED, hidden, stands),
+        above[MQL],
+        above[SQL],
     )
 
 
