@@ -27,7 +27,8 @@ SOON = 0.2  # of the conversions may have happened before the last look
 MAX_AGES = (30, 60, 90, 180, 365, 730)
 USUAL_LAG_DAYS = 7
 PROMISE_DAYS = (90, 180, 365)
-ENOUGH_HELD_OUT = 40  # conversions among the leads on which thresholds are set
+ENOUGH_HELD_OUT = 60  # conversions among the leads that prove the promises
+MORE_HELD_OUT = 0.4  # of the leads, where the usual share holds too few of them
 MAX_LAG_DAYS = 30
 _DAY = pd.Timedelta(days=1)
 
@@ -49,9 +50,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Aims:
-    """What the labels aim at; None where no base rate can be told.
+    """What the labels promise; None where no base rate can be told.
 
-    ``promise_days``: over how long thresholds are set; None where the horizon does.
+    ``promise_days``: over how long promises are proven; None where the horizon does.
+    ``promise_share``: held out for it; None where the usual share does.
     """
 
     mql: float | None
@@ -59,6 +61,7 @@ class Aims:
     because: str
     promise_days: int | None = None
     promise_because: str = ""
+    promise_share: float | None = None
 
 
 def conversion_delays(tables: Tables, stage: str) -> np.ndarray:
@@ -170,7 +173,7 @@ def _max_age(
 
 
 def guess_aims(tables: Tables, agreement: Agreement) -> Aims:
-    """Return what MQL and SQL could aim at, from the base rate of the snapshots."""
+    """Return what MQL and SQL could promise, from the base rate of the snapshots."""
     snapshots = training_snapshots(
         tables.leads, tables.outcomes, agreement, tables.data_end
     )
@@ -179,20 +182,21 @@ def guess_aims(tables: Tables, agreement: Agreement) -> Aims:
     if converted.empty or not 0 < converted.mean() < 1:
         return Aims(None, None, "")
     base = float(converted.mean())
-    mql = _step(min(2.0 * base, base + 0.12 * (1 - base)))
-    sql = _step(min(3.0 * base, base + 0.28 * (1 - base)))
+    # What a list of a middling model is likely to prove: less than what it reaches.
+    mql = _step(min(1.25 * base, base + 0.06 * (1 - base)))
+    sql = _step(min(1.8 * base, base + 0.15 * (1 - base)))
     because = (
-        f"of all leads looked at {base:.1%} convert in time; MQL aims at about "
+        f"of all leads looked at {base:.1%} convert in time; MQL promises about "
         f"{mql / base:.1f} times that, SQL at {sql / base:.1f} times"
     )
-    days, why = _promise_days(labelled, agreement)
-    return Aims(mql, max(sql, mql), because, days, why)
+    days, why, share = _promise_days(labelled, agreement)
+    return Aims(mql, max(sql, mql), because, days, why, share)
 
 
 def _promise_days(
     labelled: pd.DataFrame, agreement: Agreement
-) -> tuple[int | None, str]:
-    """Return how many days hold enough held-out conversions to set thresholds on."""
+) -> tuple[int | None, str, float | None]:
+    """Return how many days hold enough held-out conversions, and what to hold out."""
     converted = labelled[labelled["converted"] == 1]
     age = (labelled["as_of"].max() - converted["as_of"]) / _DAY
     share = agreement.training.promise_share
@@ -202,14 +206,15 @@ def _promise_days(
         return share * float(converted.loc[age <= days, "lead_id"].nunique())
 
     if n_held_out(horizon) >= ENOUGH_HELD_OUT:
-        return None, ""
+        return None, "", None
     longer = [days for days in PROMISE_DAYS if days > horizon]
     enough = [days for days in longer if n_held_out(days) >= ENOUGH_HELD_OUT]
     days = (enough or longer[-1:] or [horizon])[0]
-    return days, (
+    because = (
         f"the newest {horizon} days hold only about {n_held_out(horizon):.0f} held-out "
         f"conversions, {days} days about {n_held_out(days):.0f}"
     )
+    return days, because, None if enough else MORE_HELD_OUT
 
 
 def _step(share: float) -> float:

@@ -28,9 +28,7 @@ def guesses_of(draft: Draft) -> tuple[str, ...]:
     ]
     aims = draft.aims
     if aims.mql is not None and aims.sql is not None:
-        said.append(
-            f"MQL aims at {aims.mql:.0%}, SQL at {aims.sql:.0%}: {aims.because}"
-        )
+        said.append(f"MQL promises {aims.mql:.0%}, SQL {aims.sql:.0%}: {aims.because}")
     if draft.machines is not None and draft.machines.is_likely:
         said.append(f"machines made some opens and clicks: {draft.machines.said}")
     return tuple(said)

@@ -253,15 +253,16 @@ def _labels(draft: Draft) -> list[str]:
     aims = draft.aims
     if aims.mql is None or aims.sql is None:
         return comment(
-            "What MQL and SQL aim at: the usual 15 % and 30 %, since the data has no "
+            "What MQL and SQL promise: the usual 15 % and 30 %, since the data has no "
             "base rate yet."
         )
     return [
         *comment(
-            "What the labels aim at: of those who enter, this share converts in time."
+            "What the labels promise: of those who enter, at least this share converts "
+            "in time. Training proves it, or says why not."
         ),
         "[labels.MQL]",
-        *guessed("these aims", aims.because),
+        *guessed("these promises", aims.because),
         f"precision = {aims.mql:g}",
         "",
         "[labels.SQL]",
@@ -292,10 +293,12 @@ def _training(draft: Draft) -> list[str]:
     if aims.promise_days is None:
         return []
     return [
-        *comment("Where the thresholds of the labels come from."),
+        *comment("What proves the promises of the labels."),
         "[training]",
         *guessed(
-            "thresholds are set on held-out leads of so many days", aims.promise_because
+            "promises are proven on held-out leads of so many days",
+            aims.promise_because,
         ),
         f"promise_days = {aims.promise_days}",
+        *([f"promise_share = {aims.promise_share:g}"] if aims.promise_share else []),
     ]

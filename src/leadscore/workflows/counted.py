@@ -73,9 +73,9 @@ def _first_look_days(agreement: Agreement) -> float:
 def label_prospects(
     settled: pd.DataFrame, agreement: Agreement
 ) -> list[dict[str, Any]]:
-    """Return, roughly, on how many held-out entries a threshold can be set.
+    """Return, roughly, how many held-out entries can prove a promise.
 
-    At most as many leads enter a label that aims at p as the held-out leads of the
+    At most as many leads enter a label that promises p as the held-out leads of the
     newest period hold conversions, divided by p; a good model brings about half.
     """
     training = agreement.training
