@@ -98,30 +98,53 @@ def power(n: float, truth: float, promised: float, confidence: float) -> float:
         Precision as it is, and as promised.
     confidence : float
     """
-    n = math.floor(n)
-    needed = binom.isf(1 - confidence, n, promised) + 1
-    return float(binom.sf(needed - 1, n, truth)) if n else 0.0
+    sizes = np.array([math.floor(n)])
+    return float(_powers(sizes, truth, promised, confidence)[0])
+
+
+def _powers(
+    sizes: np.ndarray, truth: float, promised: float, confidence: float
+) -> np.ndarray:
+    """Return the power at each number of entries, shape of ``sizes``; 0 at none."""
+    needed = binom.isf(1 - confidence, sizes, promised) + 1
+    return np.where(sizes > 0, binom.sf(needed - 1, sizes, truth), 0.0)
+
+
+def _some_sizes() -> np.ndarray:
+    """Return numbers of entries in steps of a tenth."""
+    sizes = [1]
+    while sizes[-1] <= MOST_NEEDED / 1.1:
+        last = sizes[-1]
+        sizes.append(math.ceil(last * 1.1) if last > 10 else last + 1)
+    return np.array(sizes)
+
+
+_SIZES = _some_sizes()
 
 
 def entries_needed(
-    truth: float, promised: float, confidence: float, *, wanted: float = POWER
+    truth: float,
+    promised: float,
+    confidence: float,
+    *,
+    wanted: float = POWER,
+    most: int = MOST_NEEDED,
 ) -> int | None:
     """Return how many entries prove a promise with a power of 80 %; None: too many.
 
     The power of an exact test rises in saw teeth: the number from which on it does not
-    fall below again, up to twice that number.
+    fall below again, up to twice that number. Beyond ``most`` it is not looked for.
     """
     if truth <= promised:
         return None
-    n = 1
-    while power(n, truth, promised, confidence) < wanted:
-        n = math.ceil(n * 1.1) if n > 10 else n + 1
-        if n > MOST_NEEDED:
-            return None
+    tried = _SIZES[_SIZES <= most]
+    enough = _powers(tried, truth, promised, confidence) >= wanted
+    if not enough.any():
+        return None
+    n = int(tried[enough.argmax()])
     low = max(1, int(n / 1.1) - 1)
     sizes = np.arange(low, 2 * n + 1)
-    needed = binom.isf(1 - confidence, sizes, promised) + 1
-    weak = sizes[binom.sf(needed - 1, sizes, truth) < wanted]
+    weak = sizes[_powers(sizes, truth, promised, confidence) < wanted]
     return int(weak.max()) + 1 if len(weak) else low
 
 
@@ -429,7 +452,10 @@ class _Judged:
             n, k = counted.n + known.n, counted.n_converted + known.n_converted
             if n < PSEUDO / 5 or counted.n == 0:
                 continue
-            needed = entries_needed(k / n, self.rule.precision, self.rule.confidence)
+            most = MOST_NEEDED if best is None else best + counted.n
+            needed = entries_needed(
+                k / n, self.rule.precision, self.rule.confidence, most=most
+            )
             if needed is not None:
                 more = max(needed - counted.n, 0)
                 best = min(best or (np.inf, 0), (needed / counted.n, more))
