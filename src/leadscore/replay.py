@@ -126,30 +126,29 @@ def replay(history: pd.DataFrame, lines: Lines, *, max_gap_us: int) -> Replayed:
     level, road = (np.zeros((n_rows, n_lines), dtype=np.int8) for _ in range(2))
     starts = np.flatnonzero(is_new)
     lengths = np.diff(np.append(starts, n_rows))
-    final = fresh((len(starts), n_lines))
-    # Leads do not touch each other: the k-th looks at all of them are one step.
-    for step in range(int(lengths.max(initial=0))):
-        there = np.flatnonzero(lengths > step)
-        places = starts[there] + step
-        standing = State(*(values[there] for values in final))
-        standing = _forget(standing, is_first[places])
+    # Leads do not touch each other: the k-th looks at all of them are one step. With
+    # long lives first, those that are still there are always the first ones.
+    order = np.argsort(-lengths, kind="stable")
+    n_there = np.searchsorted(-lengths[order], -np.arange(lengths.max(initial=0)))
+    state = fresh((len(starts), n_lines))
+    for step, n in enumerate(n_there):
+        places = starts[order[:n]] + step
+        standing = State(*(values[:n] for values in state))
+        _forget(standing, is_first[places])
         seen = Seen(as_of[places, None], *(values[places] for values in columns))
         moved = advance(standing, seen, lines)
-        for values, new in zip(final, moved, strict=True):
-            values[there] = new
+        for values, new in zip(standing, moved, strict=True):
+            values[...] = new
         level[places], road[places] = moved.level, moved.road
+    final = State(*(values[np.argsort(order)] for values in state))
     return Replayed(lead, as_of, is_first, level, road, final)
 
 
 _SEEN = ("probability", "is_raised", "may_mql", "may_sql")
 
 
-def _forget(state: State, is_first: np.ndarray) -> State:
-    """Return the state with leads that begin anew as if never seen."""
-    blank = fresh(state.level.shape)
-    return State(
-        *(
-            np.where(is_first[:, None], new, old)
-            for new, old in zip(blank, state, strict=True)
-        )
-    )
+def _forget(state: State, is_first: np.ndarray) -> None:
+    """Put leads that begin anew back to where they stood when nothing was seen."""
+    blank = fresh((1, state.level.shape[1]))
+    for values, new in zip(state, blank, strict=True):
+        values[is_first] = new
