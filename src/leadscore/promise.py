@@ -306,7 +306,8 @@ class _Judged:
         return bool(proven and counted.standing >= promised)
 
     def _start(self) -> int:
-        sizes = [counted.n * self._per_expected() for counted in self.expected]
+        per_expected = self._per_expected()
+        sizes = [counted.n * per_expected for counted in self.expected]
         promised, sure = self.rule.precision or 0.0, self.rule.confidence
         powers = [
             power(size, truth, promised, sure)
