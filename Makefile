@@ -77,7 +77,8 @@ bench-features: $(VENV)/installed ## the feature engine beside its rivals (SIZES
 
 bench-quality: $(VENV)/rivals/installed ## the model beside its rivals, hours (ONLY="known never")
 	OMP_NUM_THREADS=1 $(VENV)/rivals/bin/python -m tests.benchmarks.quality \
-	  --flaml-seconds $(FLAML_SECONDS) $(if $(ONLY),--only $(ONLY))
+	  --flaml-seconds $(FLAML_SECONDS) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(CONVERSIONS),--sizes $(CONVERSIONS))
 
 bench-immature: $(VENV)/installed ## what leads with an open window could teach
 	$(BIN)/python -m tests.benchmarks.immature

@@ -1,12 +1,14 @@
 """Ours against its rivals on every task.
 
     python -m tests.benchmarks.quality [--only TASK ...] [--contenders NAME ...]
-        [--flaml-seconds 60] [--never-worse-draws 200]
+        [--flaml-seconds 60] [--never-worse-draws 200] [--sizes 300 ...]
 
 Goes in: the public data sets, where they are there. Comes out, on the terminal:
 markdown tables, one a task, one of the known world (log loss above the oracle's), one
 of how often ours was worse than the points, one of how often intervals hold the truth.
-``--only`` takes parts of task names, ``known``, ``coverage`` and ``never`` among them.
+``--only`` takes parts of task names, ``known``, ``coverage`` and ``never`` among them;
+``--sizes`` the conversions in the fits of these three. What a contender said is kept
+(see `.cache`): a second run makes only what is missing, and prints it all.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .coverage import coverage_table
+from .coverage import FITS, coverage_table
 from .judged import SEEDS, known_table, task_table
-from .never_worse import DRAWS, arena, never_worse, print_duels
+from .never_worse import DRAWS, NUMBERS, arena, never_worse, print_duels
 from .rivals import contenders
 from .task import Task
 from .tasks import firm_task, real_tasks
@@ -38,22 +40,30 @@ def main() -> None:
         print(task_table(task, taken, seed=SEED), end="\n\n", flush=True)
     if _is("known world", chosen.only):
         print("### Known world: log loss above the oracle's, e-3, by conversions\n")
-        print(known_table(taken, SEEDS), end="\n\n", flush=True)
+        seeds = {n: k for n, k in SEEDS.items() if n in chosen.sizes}
+        print(known_table(taken, seeds), end="\n\n", flush=True)
     if _is("coverage", chosen.only):
         print("### Coverage of the 90 % intervals, by tenths of the probability\n")
-        print(coverage_table(), end="\n\n", flush=True)
+        fits = {n: k for n, k in FITS.items() if n in chosen.sizes}
+        print(coverage_table(fits), end="\n\n", flush=True)
     if _is("never worse", chosen.only) and chosen.never_worse_draws > 0:
         words = ("never worse", "coverage")
         names = [n for n in chosen.only if not any(n in word for word in words)]
-        print_duels(never_worse(arena(names), n_draws=chosen.never_worse_draws))
+        numbers = [n for n in NUMBERS if n in chosen.sizes]
+        found = never_worse(
+            arena(names), numbers=numbers, n_draws=chosen.never_worse_draws
+        )
+        print_duels(found)
 
 
 def _parse() -> argparse.Namespace:
+    every = {*SEEDS, *FITS, *NUMBERS}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.quality")
     parser.add_argument("--only", nargs="*", default=[], metavar="TASK")
     parser.add_argument("--contenders", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--flaml-seconds", type=float, default=60.0)
     parser.add_argument("--never-worse-draws", type=int, default=DRAWS)
+    parser.add_argument("--sizes", nargs="*", type=int, default=sorted(every))
     return parser.parse_args()
 
 

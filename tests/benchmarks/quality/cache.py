@@ -2,7 +2,9 @@
 
 In the folder that LEADSCORE_BENCH_CACHE names, else in one below the system's temporary
 folder. A piece is named after its parameters and a digest of the code that makes rows,
-so no change of a feature is ever measured on yesterday's rows. Delete it at will.
+so no change of a feature is ever measured on yesterday's rows. What a contender said is
+named after the rows themselves and the contender's own code and packages, so that a run
+that was stopped goes on where it was. Delete it at will.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 
 import leadscore
 
-__all__ = ["VARIABLE", "cache_folder", "kept"]
+__all__ = ["VARIABLE", "cache_folder", "digest_of", "kept", "recipe_digest"]
 
 VARIABLE = "LEADSCORE_BENCH_CACHE"
 PACKAGE = Path(leadscore.__file__).parent
@@ -50,9 +53,17 @@ def cache_folder() -> Path:
     return folder
 
 
-def kept(name: str, build: Callable[[], T]) -> T:
-    """Return what ``build`` makes, from the folder if it was made before."""
-    path = cache_folder() / f"{name}-{_digest()}.joblib"
+def kept(name: str, build: Callable[[], T], *, of: str | None = None) -> T:
+    """Return what ``build`` makes, from the folder if it was made before.
+
+    Parameters
+    ----------
+    name : str
+    build : callable
+    of : str, default=None
+        A digest of all that it depends on; None: the code that makes rows.
+    """
+    path = cache_folder() / f"{name}-{of or _digest()}.joblib"
     if path.exists():
         return joblib.load(path)
     made = build()
@@ -62,11 +73,27 @@ def kept(name: str, build: Callable[[], T]) -> T:
     return made
 
 
+def digest_of(*things: Any) -> str:
+    """Return a digest of tables, arrays and plain data."""
+    return str(joblib.hash(things))[:12]
+
+
+@functools.cache
+def recipe_digest() -> str:
+    """Return a digest of our recipe: its code, and the library below it."""
+    code = [*(PACKAGE / "recipe").glob("*.py"), PACKAGE / "calibration.py"]
+    return digest_of(_of_files(code), metadata.version("scikit-learn"))
+
+
 @functools.cache
 def _digest() -> str:
     code = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("simulate/*.toml")]
     paths = [p for p in code if p.relative_to(PACKAGE).parts[0] not in MAKES_NO_ROWS]
     paths += [Path(__file__).parent / name for name in MAKES_TASKS]
+    return _of_files(paths)
+
+
+def _of_files(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())

@@ -18,7 +18,7 @@ from .markdown import table
 from .task import Task
 from .tasks import SIZES, known_task
 
-__all__ = ["coverage", "coverage_table"]
+__all__ = ["FITS", "coverage", "coverage_table"]
 
 FITS = dict(zip(SIZES, (12, 12, 8, 4, 2, 1), strict=True))
 N_JUDGED = 6000

@@ -9,9 +9,10 @@ import numpy as np
 
 from leadscore import metrics
 
+from .cache import digest_of, kept
 from .markdown import number, ranged, table
 from .measures import Said, measure, paired, predict
-from .rivals import OURS, Contender
+from .rivals import OURS, Contender, depends_on
 from .task import Task
 from .tasks import SIZES, known_task
 
@@ -27,7 +28,7 @@ def task_table(task: Task, contenders: Mapping[str, Contender], *, seed: int) ->
 
     ``ours - rival``: the paired difference in log loss, in thousandths.
     """
-    said = {name: predict(task, say, seed=seed) for name, say in contenders.items()}
+    said = {name: _said(task, name, say, seed) for name, say in contenders.items()}
     if task.truth is not None:
         said[ORACLE] = Said(task.truth[task.tested], float("nan"))
     measured = {name: measure(task, answer) for name, answer in said.items()}
@@ -49,7 +50,7 @@ def excess_losses(
         converted = task.converted[task.tested]
         least = metrics.log_loss(converted, task.truth[task.tested])
         for name, say in contenders.items():
-            said = predict(task, say, seed=seed).probability
+            said = _said(task, name, say, seed).probability
             found[name].append(
                 float((metrics.log_loss(converted, said) - least).mean())
             )
@@ -71,6 +72,14 @@ def known_table(contenders: Mapping[str, Contender], seeds: Mapping[int, int]) -
         {"contender": name} | {f"{n:,}": _mean(found[n][name]) for n in found}
         for name in contenders
     )
+
+
+def _said(task: Task, name: str, contender: Contender, seed: int) -> Said:
+    """Return what a contender said, from an earlier run if nothing has changed."""
+    given = (task.rows, task.converted, task.groups, task.splits, task.fit_converted)
+    of = digest_of(given, name, seed, depends_on(name))
+    slug = "-".join("".join(c if c.isalnum() else " " for c in name).split())
+    return kept(f"said-{slug}", lambda: predict(task, contender, seed=seed), of=of)
 
 
 def _row(name: str, measured: Mapping[str, Any]) -> dict[str, str]:

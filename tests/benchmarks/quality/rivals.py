@@ -12,6 +12,8 @@ import logging
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from .cache import digest_of, recipe_digest
 from .field_bayes import fit_field_bayes
 
-__all__ = ["OURS", "Contender", "contenders", "ours", "points"]
+__all__ = ["OURS", "Contender", "contenders", "depends_on", "ours", "points"]
 
 Contender = Callable[
     [pd.DataFrame, np.ndarray, np.ndarray, pd.DataFrame, int], np.ndarray
@@ -65,6 +68,19 @@ def contenders(*, flaml_seconds: float) -> tuple[dict[str, Contender], list[str]
     ]
     there = {name: take for name, (_, take) in others.items() if name not in missing}
     return own | there, missing
+
+
+def depends_on(name: str) -> str:
+    """Return a digest of the code and the packages that a contender is made of."""
+    if name == OURS:
+        return recipe_digest()
+    code = [Path(__file__), Path(fit_field_bayes.__code__.co_filename)]
+    versions = [
+        metadata.version(package)
+        for package in ("scikit-learn", "lightgbm", "catboost", "flaml")
+        if importlib.util.find_spec(package.replace("scikit-learn", "sklearn"))
+    ]
+    return digest_of([path.read_bytes() for path in code], versions)
 
 
 def ours(
