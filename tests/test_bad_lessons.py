@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.bundle import Bundle
+from leadscore.bundle import Bundle, load_bundle
 from leadscore.errors import DataError
 from leadscore.model import FittedModel
+from leadscore.report.verdict import verdict_of
 from leadscore.summary import train_lines
 from leadscore.workflows.check import check
 from leadscore.workflows.train import Trained, train
@@ -203,6 +204,35 @@ def test_no_conversion_gives_no_model_and_the_exact_bound(
     assert bound <= float(found[1]) / 100 < bound * 1.02
     assert f"DEGRADED: {why}" in shown(trained)
     assert check(tmp_path).why == why
+
+
+def test_without_a_conversion_a_stated_share_is_turned_by_the_points(
+    tmp_path: Path, registry: Path
+) -> None:
+    taught = replace(lessons(np.zeros(N, dtype=bool)), more="prior_rate = 0.02")
+    taught = replace(
+        taught, visits=tuple((i, 1 + i % 7, "whitepaper_download") for i in range(200))
+    )
+    trained = learned(tmp_path, registry, taught, needed=20)
+    why, model = trained.bundle.provenance["degraded"], trained.bundle.model
+    assert model is not None
+    assert trained.is_degraded
+    assert not trained.bundle.thresholds
+    assert "stated, not learned: training.prior_rate says that 2 % of leads" in why
+    assert "which so many would contradict" in why  # none of 400: fewer than .75 % do
+    assert "after 400 leads (accounts) without any, that is 0.22 % on average" in why
+    assert check(tmp_path).why == why
+    first, second, _ = verdict_of(trained.bundle, None)
+    assert first == "Nothing could be learned yet, so the points serve alone."
+    assert "stated, not learned" in second
+    assert "expects, 2.0%" in second
+    again = load_bundle(registry, trained.bundle.model_id).model
+    assert again is not None
+    asked = pd.DataFrame({"points": [0.0, 5.0, 10.0]})
+    said, (low, high) = again.predict(asked), again.predict_interval(asked)
+    assert said[0] < 0.0022 < said[1] < said[2] < 0.02
+    assert (low < said / 5).all()
+    assert (high > 5 * said).all()
 
 
 def test_every_lead_converted_is_refused(tmp_path: Path, registry: Path) -> None:

@@ -355,6 +355,8 @@ class Training(Section):
 
     ``retrain_every_days``: how often marketing and sales agreed to train again; past
     retrainings are replayed so, and beside it monthly, quarterly and never.
+    ``prior_rate``: the share of leads that they expect to convert; it is asked only
+    while none is known to have, and what stands on it is said to be stated.
     """
 
     seed: int = 0
@@ -364,6 +366,7 @@ class Training(Section):
     promise_days: Days | None = None
     min_conversions: Days = 20
     retrain_every_days: Days = 30
+    prior_rate: Share | None = None
 
 
 class Agreement(Section):

@@ -102,6 +102,13 @@ def _period(period: dict[str, Any], bundle: Bundle) -> tuple[str, ...]:
     )
 
 
+def _recipe(bundle: Bundle) -> str:
+    model = bundle.model
+    if model is None:
+        return "points, no probability"
+    return "points, stated" if "stated" in model.settings else model.name
+
+
 def _papers(bundle: Bundle) -> Table:
     """Return what the model was made of."""
     facts, zone = bundle.provenance, bundle.agreement.zone
@@ -110,7 +117,7 @@ def _papers(bundle: Bundle) -> Table:
     first, last = (day(facts[name], zone) for name in ("first_as_of", "last_as_of"))
     rows: tuple[tuple[Cell, ...], ...] = (
         ("model", bundle.model_id),
-        ("recipe", bundle.model.name if bundle.model else "points, no probability"),
+        ("recipe", _recipe(bundle)),
         ("agreement", f"version {bundle.agreement.version}"),
         ("data up to", day(facts["data_end"], zone)),
         (

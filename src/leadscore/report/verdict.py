@@ -32,6 +32,14 @@ def verdict_of(bundle: Bundle, judged: Judged | None) -> tuple[str, str, str]:
             "in time.",
             labels,
         )
+    if "stated" in bundle.model.settings:
+        return (
+            "Nothing could be learned yet, so the points serve alone.",
+            "Its probabilities are stated, not learned: no lead is known to have "
+            "converted in time, and they stand on the share that the agreement "
+            f"expects, {percent(bundle.model.settings['stated']['rate'])}.",
+            labels,
+        )
     if judged is None and bundle.model.name == "points":
         return (
             "The points serve alone: there was too little to learn more from.",

@@ -35,6 +35,7 @@ from leadscore.workflows.promised import promise_slice
 from leadscore.workflows.retrained import Predict
 from leadscore.workflows.rows import Rows
 from leadscore.workflows.screen import screen
+from leadscore.workflows.stated import stated_model
 
 __all__ = ["Learned", "learn"]
 
@@ -99,7 +100,9 @@ def learn(
     rows, suspects = screen(rows, catalogue, agreement)
     if n_converted == 0:
         why = why_nothing(rows.snapshots, tables, agreement)
-        return Learned(None, {}, None, why, {"suspects": suspects})
+        return Learned(
+            stated_model(rows, agreement), {}, None, why, {"suspects": suspects}
+        )
     held = held_columns(catalogue, agreement)
     found = None
     if n_converted >= agreement.training.min_conversions:

@@ -12,6 +12,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
 from leadscore.periods import groups_of
+from leadscore.recipe.stated import share_after
 from leadscore.snapshots import known_before, label_snapshots
 from leadscore.tables import Tables
 
@@ -84,32 +85,56 @@ def why_nothing(snapshots: pd.DataFrame, tables: Tables, agreement: Agreement) -
             f"no snapshot is mature: the data ends on {tables.data_end.date()}, and a "
             f"horizon of {conversion.horizon_days} days and a lag of "
             f"{conversion.reporting_lag_days} end after {first.date()} at the "
-            "earliest. The points serve alone; train again with newer data, or with a "
-            "shorter horizon."
+            f"earliest. The points serve alone{_stated(0, agreement)}; train again "
+            "with newer data, or with a shorter horizon."
         )
+    n_groups = len(np.unique(groups_of(snapshots)))
     return (
         f"none of {snapshots['lead_id'].nunique()} leads with a mature snapshot "
         f"reached {conversion.stage!r} within {conversion.horizon_days} days: "
-        f"{_at_most(snapshots)}. The points serve alone, and no probability is given; "
-        "train again when some have."
+        f"{_at_most(snapshots, n_groups)}. The points serve alone"
+        f"{_stated(n_groups, agreement)}; train again when some have."
     )
 
 
-def _at_most(snapshots: pd.DataFrame) -> str:
-    """Return how many may convert where none of so many did.
+def _stated(n_silent: int, agreement: Agreement) -> str:
+    """Return what is said of the probability, where none can be learned."""
+    rate = agreement.training.prior_rate
+    if rate is None:
+        return ", and no probability is given"
+    what = (
+        f". Their probability is stated, not learned: training.prior_rate says that "
+        f"{100 * rate:.3g} % of leads convert"
+    )
+    if n_silent == 0:
+        return f"{what}, and every lead gets it"
+    left = share_after(rate, n_silent)
+    odd = ", which so many would contradict" if rate > _bound(n_silent) else ""
+    return (
+        f"{what}{odd}; taken as one conversion, and after {n_silent:,} leads "
+        f"(accounts) without any, that is {100 * left:.2g} % on average, more for more "
+        "points, with wide intervals"
+    )
 
-    The exact (Clopper-Pearson) one-sided 95 % bound of the share, by lead or account:
-    the share at which none of n has a chance of 5 %, ``1 - 0.05 ** (1 / n)``.
+
+def _bound(n_groups: int) -> float:
+    """Return the exact (Clopper-Pearson) one-sided 95 % bound where none of n did.
+
+    The share at which none of n has a chance of 5 %, ``1 - 0.05 ** (1 / n)``.
     """
-    groups = np.unique(groups_of(snapshots))
-    bound = 100 * (1 - 0.05 ** (1 / len(groups)))
+    return float(1 - 0.05 ** (1 / n_groups))
+
+
+def _at_most(snapshots: pd.DataFrame, n_groups: int) -> str:
+    """Return how many may convert where none of so many did, by lead or account."""
+    bound = 100 * _bound(n_groups)
     # Two digits, rounded up: what is said must not be less than the bound.
     step = 10.0 ** (np.floor(np.log10(bound)) - 1)
     shown = np.format_float_positional(
         np.ceil(bound / step) * step, precision=2, fractional=False, trim="-"
     )
     n_leads = snapshots["lead_id"].nunique()
-    by = f", by {len(groups):,} accounts," if len(groups) < n_leads else ""
+    by = f", by {n_groups:,} accounts," if n_groups < n_leads else ""
     return f"with 95 % confidence{by} fewer than {shown} % do"
 
 
