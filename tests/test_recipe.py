@@ -593,10 +593,40 @@ def test_the_prior_is_as_sure_as_its_posterior() -> None:
     points = rows["points"].to_numpy()
     prior = fit_prior(points, converted, groups)
     scaled = (np.arcsinh(points) - prior.middle) / prior.spread
-    said, ridge = expit(prior.log_odds(points)), len(np.unique(groups)) / 200
+    n_alike = 200 / len(np.unique(groups)) - 1
+    said, ridge = expit(prior.log_odds(points)), 1 / (1 + 0.1 * n_alike)
     root = posterior_root(scaled[:, None], said, converted, groups, ridge=ridge)
     moved = np.column_stack([scaled, np.ones(200)]) @ root
     np.testing.assert_allclose(prior.deviation(points), np.linalg.norm(moved, axis=1))
+
+
+def test_a_lead_looked_at_ten_times_teaches_more_than_once_but_less_than_ten() -> None:
+    rng = np.random.default_rng(4)
+    points = rng.gamma(1.0, 8.0, 60)
+    converted = (rng.random(60) < expit(np.arcsinh(points) - 3.5)).astype(float)
+    leads, often = np.arange(60), np.repeat(np.arange(60), 10)
+    once = fit_prior(points, converted, leads).slope
+    alike = fit_prior(points[often], converted[often], often).slope
+    apart = fit_prior(points[often], converted[often], np.arange(600)).slope
+    assert 0 < once < alike < apart
+
+
+def test_few_conversions_must_pay_more_than_many_for_the_same_step() -> None:
+    """The same gain a lead, as sure a lead: many are followed, few are not."""
+    rng = np.random.default_rng(8)
+    says = np.concatenate([np.full(2, 1.6), np.full(4, -1.7), np.full(14, -0.9)])
+    converted = np.concatenate([np.ones(2), np.zeros(18)])
+    points = np.full(20, -2.2)
+
+    def pull(n_times: int) -> float:
+        outcome = np.tile(converted, n_times)
+        said = {"one": np.tile(says, n_times)}
+        groups = rng.permutation(len(outcome))
+        found = fit_blend(np.tile(points, n_times), said, outcome, groups)
+        n = int(outcome.sum())
+        return found.pull / trust(n, len(outcome))
+
+    assert pull(10) < pull(100) <= 1
 
 
 # The interval.

@@ -3,15 +3,15 @@
 ``log odds = (1 - pull) * points + pull * sum(weight * learner)``. The weights are the
 ones of the lowest out-of-fold log loss on a grid over the simplex, with a penalty that
 draws them to equal weights. How far to go from the points must be earned twice: the
-step is the one whose gain in out-of-fold log loss, less one standard error of it (over
-leads or accounts), is largest; and it is multiplied by a factor that grows with the
-information n::
+step is the one whose gain in out-of-fold log loss, less ``1 + 10 / n`` standard errors
+of it (over leads or accounts), is largest; and it is multiplied by ::
 
     (n - 3) / (n + 27), and 0 up to n = 3
 
-where n is the number of leads that converted times the share that did not. So small
-data slides to the points, smoothly: a fifth of the step at n = 10, a half at 33, nine
-tenths at 273.
+where the information n is the number of leads that converted times the share that did
+not. So small data slides to the points, smoothly: a fifth of the step at n = 10, a half
+at 33, nine tenths at 273. More than one standard error, because with few conversions it
+is itself hardly known: gains that come from three leads have a small one by chance.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = ["Blend", "fit_blend", "trust"]
 
 STEPS = 10  # the grid of weights: tenths
 EQUAL = 5.0  # belief in equal weights, in leads (accounts)
+DOUBT = 10.0  # information at which the standard error counts twice
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,12 @@ def trust(n_converted: int, n_groups: int) -> float:
     n_converted, n_groups : int
         Leads (accounts) that converted, and all of them.
     """
-    information = n_converted * (1 - n_converted / n_groups)
-    return max(information - 3, 0) / (information + 27)
+    known = _information(n_converted, n_groups)
+    return max(known - 3, 0) / (known + 27)
+
+
+def _information(n_converted: int, n_groups: int) -> float:
+    return n_converted * (1 - n_converted / n_groups)
 
 
 def fit_blend(
@@ -107,22 +112,29 @@ def fit_blend(
     # In leads' worth of loss, so that the belief in equal weights fades with data.
     weights = grid[int(np.argmin(losses + EQUAL / n_groups * far))]
     n_converted = int((np.bincount(places, weights=converted) > 0).sum())
-    pull = _step(points, weights @ said, converted, places)
+    # Nobody or everybody converted: nothing is known, and trust is none.
+    doubt = 1 + DOUBT / max(_information(n_converted, n_groups), 1)
+    pull = _step(points, weights @ said, converted, places, doubt=doubt)
     pull *= trust(n_converted, n_groups)
     return Blend({k: float(w) for k, w in zip(learners, weights, strict=True)}, pull)
 
 
 def _step(
-    points: np.ndarray, mean: np.ndarray, converted: np.ndarray, places: np.ndarray
+    points: np.ndarray,
+    mean: np.ndarray,
+    converted: np.ndarray,
+    places: np.ndarray,
+    *,
+    doubt: float,
 ) -> float:
-    """Return the step from points to mean of the largest gain less a standard error."""
+    """Return the step of the largest gain less so many standard errors of it."""
     at_points = log_loss(converted, expit(points))
     best, step = 0.0, 0.0
     for tried in np.linspace(0, 1, 2 * STEPS + 1)[1:]:
         there = log_loss(converted, expit((1 - tried) * points + tried * mean))
         gains = np.bincount(places, weights=at_points - there)
         # The standard error of the sum over groups.
-        sure = gains.sum() - np.sqrt(((gains - gains.mean()) ** 2).sum())
+        sure = gains.sum() - doubt * np.sqrt(((gains - gains.mean()) ** 2).sum())
         if sure > best:
             best, step = float(sure), float(tried)
     return step

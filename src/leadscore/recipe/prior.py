@@ -2,6 +2,10 @@
 
 A logistic regression on one number, ``asinh(points)`` at unit variance, whose slope has
 a standard normal prior and is never below zero: more points never lower it.
+
+Rows of one lead (account) repeat each other, but not wholly. Against the prior they
+count as so many independent ones as Kish's design effect gives, ``1 + (m - 1) * ALIKE``
+for m rows a lead (Kish, Survey Sampling, 1965), with a correlation that is stated.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from leadscore.recipe.folds import Folds
 from leadscore.recipe.posterior import posterior_root
 
 __all__ = ["FoldPrior", "Prior", "fit_prior", "fold_priors"]
+
+ALIKE = 0.1  # correlation of what came of two rows of one lead
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,7 @@ def fit_prior(points: np.ndarray, converted: np.ndarray, groups: np.ndarray) -> 
     middle = float(known.mean()) if len(known) else 0.0
     are_told_apart = len(np.unique(known)) > 1
     spread = float(known.std()) if are_told_apart else 1.0
-    # A standard normal prior, against what leads say, not their rows.
-    ridge = len(np.unique(groups)) / len(groups)
+    ridge = 1 / (1 + (len(groups) / len(np.unique(groups)) - 1) * ALIKE)
     scaled = np.nan_to_num((np.arcsinh(points) - middle) / spread)
     slope, intercept = 0.0, float(log_odds(np.array(converted.mean())))
     if are_told_apart:
