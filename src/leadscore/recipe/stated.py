@@ -25,6 +25,7 @@ from scipy.special import expit
 from leadscore.calibration import Sigmoid
 from leadscore.recipe.blend import Blend
 from leadscore.recipe.classifier import RECIPES, LeadClassifier
+from leadscore.recipe.columns import Columns
 from leadscore.recipe.prior import Prior
 
 __all__ = ["share_after", "stated_classifier"]
@@ -66,6 +67,7 @@ def stated_classifier(
     made._rows(pd.DataFrame({"points": points}), is_first=True)
     made.prior_ = _prior(points, 1 / sizes[places], share_after(rate, len(sizes)))
     made.classes_, made.n_conversions_ = np.array([0.0, 1.0]), 0
+    made.columns_ = Columns((), {}, {}, {})
     made.settings_, made.learners_, made.blend_ = {}, {}, Blend({}, 0.0)
     made.sigmoids_ = dict.fromkeys(RECIPES, Sigmoid(1.0, 0.0))
     return made
