@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from leadscore import explain as explain_module
 from leadscore.bundle import Bundle
+from leadscore.calibration import log_odds
 from leadscore.drivers import drivers_of
 from leadscore.explain import (
     column_groups,
@@ -19,7 +22,7 @@ from leadscore.features import describe_features
 from leadscore.model import FittedModel
 from leadscore.tables import Tables
 from leadscore.workflows.rows import build_rows
-from leadscore.workflows.score import score_tables
+from leadscore.workflows.score import rows_at, score_tables
 from tests.histories import EXTENDED, MANY_COLUMNS, seeded_world
 from tests.test_train_score import AS_OF
 
@@ -66,6 +69,28 @@ def test_effects_are_those_of_the_groups_one_by_one() -> None:
     np.testing.assert_allclose(effects[:, 0], 0, atol=1e-9)
     np.testing.assert_allclose(effects[:, 1], [-0.25, 0.25, -1.75, 0.25], atol=1e-9)
     np.testing.assert_allclose(effects[:, 2], [3, 0, 0, 0], atol=1e-9)
+
+
+def test_what_is_asked_at_once_is_what_is_asked_one_by_one(
+    bundle: Bundle, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each group on its own, all its columns written over in all rows; any slices."""
+    model, typical = bundle.model, bundle.typical
+    assert model is not None
+    rows = rows_at(bundle, tables, AS_OF)[0].features.iloc[:40]
+    groups = column_groups(model.columns, bundle.catalogue)
+    effects, names = effects_of(rows, model, typical, groups)
+    for place, name in enumerate(names):
+        changed = rows.copy()
+        for column in (c for c, group in groups.items() if group == name):
+            values = [typical[column]] * len(rows)
+            changed[column] = pd.Series(values, rows.index).astype(rows[column].dtype)
+        moved = log_odds(model.predict(rows)) - log_odds(model.predict(changed))
+        np.testing.assert_allclose(effects[:, place], moved, atol=1e-9)
+    assert (effects != 0).mean() > 0.2
+    monkeypatch.setattr(explain_module, "SLICE", 7)
+    again, _ = effects_of(rows, model, typical, groups)
+    np.testing.assert_allclose(again, effects, atol=1e-12)
 
 
 def test_a_typical_row_has_no_effects() -> None:

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 N_REASONS = 3
+SLICE = 20_000  # rows that are predicted at once
 MIN_EFFECT = 0.02  # log odds; below that a reason would be noise
 LATELY_DAYS = 30  # what was counted is told in the window nearest to it
 _DERIVED = {"n_prev_30d": "trend", "trend_30d": "trend"}
@@ -119,10 +120,14 @@ def effects_of(
         The groups, sorted.
     """
     names = sorted(set(groups.values()))
-    members = {name: [c for c, g in groups.items() if g == name] for name in names}
+    places, asked = _pairs(rows, typical, groups, names)
+    effects = np.zeros((len(rows), len(names)))
     said = log_odds(model.predict(rows))
-    without = [_without(rows, model, typical, members[name]) for name in names]
-    return said[:, None] - np.column_stack(without), names
+    for first in range(0, len(places), SLICE):
+        row, group = places[first : first + SLICE], asked[first : first + SLICE]
+        without = _without(rows.iloc[row], typical, groups, np.array(names)[group])
+        effects[row, group] = said[row] - log_odds(model.predict(without))
+    return effects, names
 
 
 def reasons(
@@ -167,23 +172,37 @@ def reasons(
     return pd.DataFrame(table, index=rows.index, columns=columns, dtype="str")
 
 
+def _pairs(
+    rows: pd.DataFrame,
+    typical: dict[str, float | str | None],
+    groups: dict[str, str],
+    names: list[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row and the group of each pair that is not as in the typical row."""
+    differs = np.zeros((len(rows), len(names)), dtype=bool)
+    for column, group in groups.items():
+        values, value = rows[column], typical[column]
+        is_same = values.isna() if value is None else values == value
+        differs[:, names.index(group)] |= ~is_same.to_numpy()
+    places, asked = np.nonzero(differs)
+    return places, asked
+
+
 def _without(
     rows: pd.DataFrame,
-    model: FittedModel,
     typical: dict[str, float | str | None],
-    columns: list[str],
-) -> np.ndarray:
-    """Return the log odds with some columns as in the typical row."""
-    changed = rows.copy()
-    for column in columns:
-        value = typical[column]
-        if isinstance(rows[column].dtype, pd.CategoricalDtype):
-            changed[column] = pd.Categorical(
-                [value] * len(rows), dtype=rows[column].dtype
-            )
-        else:
-            changed[column] = np.nan if value is None else value
-    return log_odds(model.predict(changed))
+    groups: dict[str, str],
+    taken: np.ndarray,
+) -> pd.DataFrame:
+    """Return rows of which each has the columns of one group as in the typical row."""
+    changed = {str(name): rows[name] for name in rows}
+    for column, group in groups.items():
+        values, value = rows[column], typical[column]
+        is_word = isinstance(values.dtype, pd.CategoricalDtype)
+        if value is None or (is_word and value not in values.cat.categories):
+            value = np.nan
+        changed[column] = values.mask(taken == group, value)
+    return pd.DataFrame(changed, index=rows.index)
 
 
 def _reason(
