@@ -49,6 +49,13 @@ def bytes_left(path: Path) -> set[str]:
     }
 
 
+def n_unswept(path: Path) -> int:
+    with sqlite3.connect(path) as db:
+        (n,) = db.execute("SELECT count(*) FROM unswept").fetchone()
+    db.close()
+    return int(n)
+
+
 def test_nothing_of_the_lead_is_left_in_any_byte(path: Path) -> None:
     assert bytes_left(path) == {"ledger.sqlite"}
     receipt = erase(path, LEAD, at=ERASED_AT)
@@ -135,8 +142,8 @@ def test_a_kill_before_the_file_was_swept_is_made_good_by_the_next_run(
         patch.setitem(erase.__globals__, "sweep", killed)
         with pytest.raises(KeyboardInterrupt):
             erase(path, LEAD, at=ERASED_AT)
-    n_pages = path.stat().st_size
-    swept = []
+    assert n_unswept(path) == 1
+    n_bytes, swept = path.stat().st_size, []
 
     def noting(connection: sqlite3.Connection) -> None:
         sweep(connection)
@@ -144,10 +151,8 @@ def test_a_kill_before_the_file_was_swept_is_made_good_by_the_next_run(
 
     monkeypatch.setattr("leadscore.ledger.access.sweep", noting)
     assert erase(path, LEAD, at=ERASED_AT).n_rows == 0
-    assert swept[0] <= n_pages
-    with sqlite3.connect(path) as db:
-        assert db.execute("SELECT count(*) FROM unswept").fetchone() == (0,)
-    db.close()
+    assert swept[0] <= n_bytes
+    assert n_unswept(path) == 0
     assert bytes_left(path) == set()
     assert verify(path).problems == ()
 
