@@ -336,6 +336,15 @@ NURTURED, RAISED = "nurtured", "hand_raised"
             2,
         ),
         (
+            "stock of the first reign enters in the one after a rollback",
+            path(
+                (0, "stock", "SQL", NURTURED, "A"),
+                (1, "withdrawn", "NURTURE", None, "B"),
+                (2, "issued", "SQL", NURTURED, "A"),
+            ),
+            2,
+        ),
+        (
             "by a raised hand first, never by the other road",
             path(
                 (0, "issued", "SQL", RAISED, "A"),

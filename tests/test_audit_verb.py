@@ -21,7 +21,8 @@ from leadscore.cli import main
 from leadscore.ledger import LEDGER_COLUMNS, erase, open_ledger
 from leadscore.store import read_tables
 from leadscore.tables import INSTANT
-from leadscore.workflows.audit import LEDGER, audit, audit_tables
+from leadscore.workflows.audit import audit, audit_tables
+from leadscore.workflows.forget import LEDGER
 from leadscore.workflows.record import record_run
 from leadscore.workflows.train import train
 from tests.audit_oracle import against

@@ -23,7 +23,7 @@ from leadscore.workflows.audit_log import AuditLog, log_verdicts
 from leadscore.workflows.score import agreement_for
 from leadscore.workflows.verdicts import LEDGER, conversion_words, verdicts_at
 
-__all__ = ["LEDGER", "Audited", "audit", "audit_tables"]
+__all__ = ["Audited", "audit", "audit_tables"]
 
 _SHOWN = 3  # problems in a sentence
 
