@@ -33,7 +33,7 @@ from typing import Any
 
 import pandas as pd
 
-from leadscore.entries import hand_raised_entries, nurtured_entries
+from leadscore.entries import hand_raised_entries, label_rises, nurtured_entries
 from leadscore.realised import Cohort, Realised, realise
 from leadscore.sequence import log_evidence, upper_bound
 
@@ -150,9 +150,14 @@ def audit_promises(
     )
     is_newest = rows["as_of"] == rows["as_of"].max()
     in_use = set(rows.loc[is_newest, "model_version"])
-    verdicts = tuple(_judge(promise, rows, follow, at, in_use) for promise in promises)
+    labels = {"SQL", *(promise["label"] for promise in promises)}
+    rises = {label: label_rises(rows, label) for label in labels}
+    verdicts = tuple(
+        _judge(promise, rises[promise["label"]], follow, at, in_use)
+        for promise in promises
+    )
     raised = follow(
-        hand_raised_entries(rows),
+        hand_raised_entries(rises["SQL"]),
         horizon_days=horizon_days,
         reporting_lag_days=reporting_lag_days,
     )
@@ -161,14 +166,14 @@ def audit_promises(
 
 def _judge(
     promise: Mapping[str, Any],
-    rows: pd.DataFrame,
+    rises: pd.DataFrame,
     follow: Callable[..., Realised],
     at: pd.Timestamp,
     in_use: set[str],
 ) -> Verdict:
-    label, model, target = (promise[k] for k in ("label", "model_version", "precision"))
+    target, model = promise["precision"], promise["model_version"]
     expires = pd.Timestamp(promise["expires"]) if promise["expires"] else None
-    entered = nurtured_entries(rows, label=label, model_version=model)
+    entered = nurtured_entries(rises, model_version=model)
     if expires is not None:
         entered = entered[entered["as_of"] < expires]
     realised = follow(

@@ -17,25 +17,23 @@ row came from the other one, an older level only changed its road.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from leadscore.snapshots import microseconds
 from leadscore.tables import INSTANT
 
-__all__ = ["LEVELS", "hand_raised_entries", "nurtured_entries"]
+__all__ = ["LEVELS", "hand_raised_entries", "label_rises", "nurtured_entries"]
 
 LEVELS = {"MQL": 1, "SQL": 2}  # any other label: 0
 
 _ENTRY = ["lead_id", "as_of"]
 
 
-def nurtured_entries(
-    rows: pd.DataFrame, *, label: str, model_version: str
-) -> pd.DataFrame:
-    """Return the leads that entered a label by the nurtured road under a model.
-
-    A lead whose first entry under the model was by a raised hand is not among them,
-    even if it came by the nurtured road later.
+def label_rises(rows: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return the rows by which leads rise into a label, sorted by as_of, then lead.
 
     Parameters
     ----------
@@ -43,6 +41,43 @@ def nurtured_entries(
         Of the ledger: ``lead_id, as_of, change, label, road, label_since,
         model_version``; a lead has one row an instant.
     label : {"MQL", "SQL"}
+
+    Returns
+    -------
+    DataFrame
+        The same columns and ``is_stock``: whether the lead stood in the label as the
+        reign began. A lead may rise more than once.
+    """
+    lead, _ = pd.factorize(rows["lead_id"])
+    as_of = microseconds(rows["as_of"])
+    order = np.lexsort((as_of, lead))
+    moves, lead = rows.iloc[order], lead[order]
+    reign = _reigns(rows["model_version"], as_of)[order]
+    is_first = np.diff(lead, prepend=-1) != 0
+    level = moves["label"].map(LEVELS).fillna(0).to_numpy(dtype=np.int64)
+    change = moves["change"].to_numpy(dtype=object)
+    stands = (level >= LEVELS[label]) & (change != "left")
+    stood = np.roll(stands, 1) & ~is_first
+    stood |= is_first & (_level_before(moves, level) >= LEVELS[label])
+    was_found = stands & (change == "stock")
+    # A lead's rows of one reign stand together, for reigns follow each other in time.
+    begins = is_first | (np.diff(reign, prepend=-1) != 0)
+    is_stock = _any_of(begins & stood | was_found, begins)
+    is_rise = stands & ~stood & ~was_found
+    rises = moves[is_rise].assign(is_stock=is_stock[is_rise])
+    return rises.astype({"as_of": INSTANT}).sort_values(["as_of", "lead_id"])
+
+
+def nurtured_entries(rises: pd.DataFrame, *, model_version: str) -> pd.DataFrame:
+    """Return the leads that entered by the nurtured road under a model.
+
+    A lead whose first entry under the model was by a raised hand is not among them,
+    even if it came by the nurtured road later.
+
+    Parameters
+    ----------
+    rises : DataFrame
+        From `label_rises`.
     model_version : str
 
     Returns
@@ -50,38 +85,27 @@ def nurtured_entries(
     DataFrame
         ``lead_id, as_of``, a lead once, sorted by as_of, then lead.
     """
-    moves = _moves(rows, label)
-    is_own = moves["model_version"] == model_version
-    entered = moves[moves["is_rise"] & is_own & ~moves["is_stock"]]
-    first = entered.drop_duplicates("lead_id")
+    is_own = rises["model_version"] == model_version
+    first = rises[is_own & ~rises["is_stock"]].drop_duplicates("lead_id")
     return first.loc[first["road"] == "nurtured", _ENTRY].reset_index(drop=True)
 
 
-def hand_raised_entries(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the leads that entered SQL by a raised hand, each at the first time.
+def hand_raised_entries(rises: pd.DataFrame) -> pd.DataFrame:
+    """Return the leads that entered by a raised hand, each at the first time.
 
     Under whatever model: no threshold let them in. Parameters and result as in
     `nurtured_entries`.
     """
-    moves = _moves(rows, "SQL")
-    entered = moves[moves["is_rise"] & (moves["road"] == "hand_raised")]
-    return entered.drop_duplicates("lead_id")[_ENTRY].reset_index(drop=True)
+    raised = rises[rises["road"] == "hand_raised"]
+    return raised.drop_duplicates("lead_id")[_ENTRY].reset_index(drop=True)
 
 
-def _moves(rows: pd.DataFrame, label: str) -> pd.DataFrame:
-    """Return the rows in order, with ``is_rise`` and ``is_stock``."""
-    moves = rows.astype({"as_of": INSTANT}).sort_values(["lead_id", "as_of"])
-    level = moves["label"].map(LEVELS).fillna(0).to_numpy(dtype=np.int64)
-    stands = (level >= LEVELS[label]) & (moves["change"] != "left").to_numpy()
-    leads = moves["lead_id"]
-    stood = pd.Series(stands, moves.index).groupby(leads).shift(fill_value=False)
-    stood |= ~leads.duplicated() & (_level_before(moves, level) >= LEVELS[label])
-    was_found = stands & (moves["change"] == "stock").to_numpy()
-    reign = _reigns(moves)
-    began_standing = stood & ~pd.DataFrame({"l": leads, "r": reign}).duplicated()
-    is_stock = (began_standing | was_found).groupby([leads, reign]).transform("any")
-    moves = moves.assign(is_rise=stands & ~stood & ~was_found, is_stock=is_stock)
-    return moves.sort_values(["as_of", "lead_id"])
+def _any_of(flags: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Return, for each row, whether any of its stretch is flagged."""
+    if len(flags) == 0:
+        return flags
+    found = np.logical_or.reduceat(flags, np.flatnonzero(begins))
+    return found[np.cumsum(begins) - 1]
 
 
 def _level_before(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
@@ -93,9 +117,8 @@ def _level_before(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
     return np.where(is_change, before, 0)
 
 
-def _reigns(moves: pd.DataFrame) -> pd.Series:
-    """Return the number of the reign that each row belongs to."""
-    model = moves.drop_duplicates("as_of").set_index("as_of")["model_version"]
-    model = model.sort_index()
-    number = (model != model.shift()).cumsum()
-    return moves["as_of"].map(number)
+def _reigns(model: pd.Series[Any], as_of: np.ndarray) -> np.ndarray:
+    """Return the number of the reign that each row belongs to, in the order given."""
+    _, first, place = np.unique(as_of, return_index=True, return_inverse=True)
+    writer, _ = pd.factorize(model.iloc[first])
+    return np.cumsum(np.diff(writer, prepend=-1) != 0)[place]
