@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from leadscore.movement import (
     advance,
     fresh,
     lines_of,
+    quarantine_us,
 )
 from leadscore.policy import Threshold
 from leadscore.snapshots import DAY_US, NEVER
@@ -319,8 +321,25 @@ def test_lines_follow_the_agreement() -> None:
         "MQL": Threshold("MQL", 0.1, ""),
         "SQL": Threshold("SQL", 0.3, ""),
     }
-    assert lines_of(thresholds, agreement) == Lines(0.1, 0.3, 0.05, 0.15, 3 * DAY_US)
+    waits_us = quarantine_us(agreement)
+    assert lines_of(thresholds, agreement) == Lines(0.1, 0.3, 0.05, 0.15, waits_us)
     assert lines_of(thresholds, agreement, quarantine=False).quarantine_us == 0
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/New_York"])
+def test_a_week_in_which_clocks_go_forward_is_a_week(zone: str) -> None:
+    agreement = parse_agreement(f'time_zone = "{zone}"\n')
+    mondays = pd.date_range("2025-01-06", "2025-12-29", freq="7D", tz=zone)
+    waited = np.diff(mondays.tz_convert("UTC").as_unit("us").asi8)
+    assert (waited >= quarantine_us(agreement)).all()
+    assert (waited - DAY_US < quarantine_us(agreement)).all()
+
+
+def test_at_ages_the_quarantine_is_as_long_as_it_says() -> None:
+    ages = "[snapshots]\nat_age_hours = [24, 48]\n"
+    assert quarantine_us(parse_agreement(ages)) == 0
+    wanted = parse_agreement(f"{ages}[movement]\nquarantine_days = 1\n")
+    assert quarantine_us(wanted) == DAY_US
 
 
 MUTATIONS = [

@@ -1,181 +1,234 @@
-"""Policy: labels follow from probability, fit and hands raised, each with a reason."""
+"""Policy: what the agreement lets be said of a lead, whatever its probability."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadscore.agreement import parse_agreement
+from leadscore.agreement import GRADES, Agreement, parse_agreement
 from leadscore.policy import (
     Threshold,
-    assign_labels,
     engagement_edges,
     engagement_level,
+    last_raised,
+    passes_gate,
 )
-from leadscore.tables import LABELS
-
-AGREEMENT = parse_agreement(
-    """
-    [labels.MQL]
-    precision = 0.15
-    [labels.SQL]
-    precision = 0.30
-    min_fit = "B"
-    [hand_raise]
-    kinds = ["demo_request"]
-    within_days = 30
-    min_fit = "C"
-    [attributes.country]
-    kind = "category"
-    changes = false
-    [[personas]]
-    name = "buyer"
-    criteria = [{ attribute = "country", any_of = ["fr"] }]
-    """
-)
+from tests.seen_rows import AGREEMENT, observed
 
 
-def threshold(label: str, probability: float | None) -> Threshold:
-    return Threshold(label, probability, 50, 10, 0.1, 0.3, "")
-
-
-THRESHOLDS = {"MQL": threshold("MQL", 0.1), "SQL": threshold("SQL", 0.25)}
-
-
-def row(**changes: object) -> pd.DataFrame:
-    standing = {
-        "status": "eligible",
-        "probability": 0.05,
-        "fit_grade": "A",
-        "missing": "",
-        "raised_kind": None,
-        "raised_days": np.nan,
-    }
-    return pd.DataFrame([standing | changes])
-
-
-def label(**changes: object) -> tuple[str, object, str]:
-    given = assign_labels(row(**changes), THRESHOLDS, AGREEMENT).iloc[0]
-    return given["label"], given["road"], given["label_reason"]
+def may(**changes: object) -> tuple[bool, bool, str, str]:
+    row = observed(changes).iloc[0]
+    return row["may_mql"], row["may_sql"], row["not_mql"], row["not_sql"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected", "road", "reason"),
+    ("changes", "not_mql", "not_sql"),
     [
-        ({}, "NURTURE", None, "Probability 5.0% is below MQL's 10.0%."),
-        (
-            {"probability": 0.1},
-            "MQL",
-            "nurtured",
-            "Probability 10.0% reaches MQL's 10.0%; fit A.",
-        ),
-        (
-            {"probability": 0.25},
-            "SQL",
-            "nurtured",
-            "Probability 25.0% reaches SQL's 25.0%; fit A.",
-        ),
-        (
-            {"probability": 0.4, "fit_grade": "C"},
-            "MQL",
-            "nurtured",
-            "Probability 40.0% reaches MQL's 10.0%; fit C; not SQL: fit C is below B.",
-        ),
-        (
-            {"probability": 0.4, "fit_grade": None, "missing": "employees, industry"},
-            "MQL",
-            "nurtured",
-            "Probability 40.0% reaches MQL's 10.0%; fit unknown; "
-            "not SQL: fit unknown, ask for employees, industry.",
-        ),
-        (
-            {"raised_kind": "demo_request", "raised_days": 3.2},
-            "SQL",
-            "hand_raised",
-            "Asked to be contacted (demo request, 3 days ago); fit A.",
-        ),
-        (
-            {"raised_kind": "demo_request", "raised_days": 3.2, "fit_grade": "D"},
-            "NURTURE",
-            None,
-            "Probability 5.0% is below MQL's 10.0%; "
-            "Asked to be contacted (demo request, 3 days ago), but fit D.",
-        ),
-        (
-            {"raised_kind": "demo_request", "raised_days": 30.5},
-            "NURTURE",
-            None,
-            "Probability 5.0% is below MQL's 10.0%.",
-        ),
-        (
-            {"status": "disqualified", "raised_kind": "demo_request", "raised_days": 1},
-            "DISQUALIFIED",
-            None,
-            "Disqualified by then.",
-        ),
-        (
-            {"probability": np.nan},
-            "NURTURE",
-            None,
-            "No probability: too little was known when the model was made.",
-        ),
+        ({}, "", ""),
+        ({"fit_grade": "B"}, "", ""),
+        ({"fit_grade": "C"}, "", "fit"),
+        ({"fit_grade": None, "missing": "country, industry"}, "", "fit unknown"),
+        ({"engagement": 0.5}, "", "engagement"),
+        ({"engagement": 1.0}, "", ""),  # an edge belongs to the higher level
+        ({"missing": "industry"}, "", ""),  # half is known: enough
+        ({"missing": "country, industry"}, "", "missing"),
+        ({"rejected_days": 0.5}, "rejected", "rejected"),
+        ({"rejected_days": 90.0}, "rejected", "rejected"),
+        ({"rejected_days": 90.5}, "", ""),
+        ({"left": 90.0}, "left", "left"),
+        ({"left": 90.5}, "", ""),
+        ({"status": "lost"}, "status", "status"),
+        ({"status": "disqualified"}, "status", "status"),
+        # The first that holds is said.
+        ({"status": "lost", "rejected_days": 1.0}, "status", "status"),
+        ({"rejected_days": 1.0, "fit_grade": "D"}, "rejected", "rejected"),
+        ({"fit_grade": "D", "engagement": 0.5}, "", "fit"),
     ],
 )
-def test_a_label_and_its_sentence(
-    changes: dict[str, object], expected: str, road: str | None, reason: str
+def test_what_forbids_a_label(
+    changes: dict[str, object], not_mql: str, not_sql: str
 ) -> None:
-    given, by, why = label(**changes)
-    assert given == expected
-    assert (by if isinstance(by, str) else None) == road
-    assert why == reason
+    assert may(**changes) == (not_mql == "", not_sql == "", not_mql, not_sql)
 
 
-def test_a_hand_raiser_of_unknown_fit_goes_to_sales() -> None:
-    given, road, _ = label(raised_kind="demo_request", raised_days=1, fit_grade=None)
-    assert (given, road) == ("SQL", "hand_raised")
+@pytest.mark.parametrize(
+    ("changes", "is_curious"),
+    [
+        ({"fit_grade": "B", "n_ever": 3.0}, False),  # fits: it may be SQL
+        ({"fit_grade": "C", "n_ever": 3.0}, True),
+        ({"fit_grade": None, "n_ever": 3.0}, True),
+        ({"fit_grade": "C", "n_ever": 4.0}, False),  # it did one thing that counts
+        ({"fit_grade": "C", "n_ever": 0.0, "n_email_open_ever": 0.0}, False),
+    ],
+)
+def test_curiosity_alone_makes_no_sql_unless_the_lead_fits(
+    changes: dict[str, object], is_curious: bool
+) -> None:
+    """Two opens and one article are all that the plain row has of curiosity."""
+    anybody = AGREEMENT.labels.SQL.model_copy(update={"min_fit": None})
+    labels = AGREEMENT.labels.model_copy(update={"SQL": anybody})
+    agreement = AGREEMENT.model_copy(update={"labels": labels})
+    if changes["n_ever"] == 0:
+        changes = changes | {"n_blog_view_ever": 0.0}
+    row = observed(changes, agreement=agreement).iloc[0]
+    assert (row["not_sql"] == "curious") is is_curious
+    assert row["may_mql"]
 
 
-def test_without_a_model_only_hands_that_were_raised_reach_sales() -> None:
-    rows = pd.concat(
-        [
-            row(probability=np.nan),
-            row(probability=np.nan, raised_kind="demo_request", raised_days=1),
-        ],
-        ignore_index=True,
+def test_curiosity_is_what_the_agreement_calls_so() -> None:
+    movement = AGREEMENT.movement.model_copy(update={"curiosity": ("never_seen",)})
+    labels = AGREEMENT.labels.model_copy(
+        update={"SQL": AGREEMENT.labels.SQL.model_copy(update={"min_fit": None})}
     )
-    assert list(assign_labels(rows, {}, AGREEMENT)["label"]) == ["NURTURE", "SQL"]
+    agreement = AGREEMENT.model_copy(update={"movement": movement, "labels": labels})
+    curious = {"fit_grade": "C", "n_ever": 3.0}
+    assert observed(curious, agreement=agreement)["may_sql"].iloc[0]
 
 
-def test_a_label_that_is_not_issued_is_not_issued_however_high_the_probability() -> (
-    None
-):
-    thresholds = {"MQL": threshold("MQL", 0.1), "SQL": threshold("SQL", None)}
-    given = assign_labels(row(probability=0.99), thresholds, AGREEMENT)
-    assert given["label"].iloc[0] == "MQL"
-
-
-grades = st.sampled_from(["A", "B", "C", "D", None])
-days = st.one_of(st.just(np.nan), st.floats(0, 60))
-
-
-@given(st.floats(0, 1), st.floats(0, 1), grades, days)
-def test_other_state_equal_a_higher_probability_never_gives_a_lower_label(
-    one: float, other: float, grade: str | None, raised: float
+@pytest.mark.parametrize(
+    ("min_known", "missing", "passes"),
+    [
+        (1.0, "", True),
+        (1.0, "industry", False),
+        (0.5, "industry", True),
+        (0.51, "industry", False),
+        (0.0, "country, industry", True),
+    ],
+)
+def test_an_sql_needs_a_share_of_what_personas_ask_for(
+    min_known: float, missing: str, passes: bool
 ) -> None:
-    low, high = sorted((one, other))
-    kind = None if np.isnan(raised) else "demo_request"
-    ranks = [
-        LABELS.index(
-            label(probability=p, fit_grade=grade, raised_kind=kind, raised_days=raised)[
-                0
-            ]
-        )
-        for p in (low, high)
-    ]
-    assert ranks[0] <= ranks[1]
+    movement = AGREEMENT.movement.model_copy(update={"min_known": min_known})
+    agreement = AGREEMENT.model_copy(update={"movement": movement})
+    row = observed({"missing": missing}, agreement=agreement).iloc[0]
+    assert row["may_sql"] is np.bool_(passes)
+    assert row["may_mql"]
+
+
+def test_without_personas_there_is_no_gate_and_nothing_to_know() -> None:
+    row = observed({"fit_grade": None}, agreement=parse_agreement("")).iloc[0]
+    assert (row["may_mql"], row["may_sql"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_up"),
+    [
+        ({"demo": 3.0}, True),
+        ({"demo": 30.0}, True),
+        ({"demo": 30.5}, False),
+        ({"contact": 3.0, "demo": 80.0}, True),
+        ({"demo": 3.0, "fit_grade": "C"}, True),
+        ({"demo": 3.0, "fit_grade": "D"}, False),
+        ({"demo": 3.0, "fit_grade": None}, True),  # the benefit of the doubt
+        ({"demo": 3.0, "rejected_days": 1.0}, False),
+        ({"demo": 3.0, "rejected_days": 3.0}, False),
+        ({"demo": 3.0, "rejected_days": 5.0}, True),  # it asked again
+        ({"demo": 3.0, "left": 1.0}, False),
+        ({"demo": 3.0, "left": 5.0}, True),
+        ({"demo": 3.0, "status": "disqualified"}, False),
+        ({"demo": 3.0, "status": "lost"}, True),
+        ({"demo": 3.0, "status": "too old"}, True),
+        ({}, False),
+    ],
+)
+def test_when_a_raised_hand_counts(changes: dict[str, object], is_up: bool) -> None:
+    row = observed(changes).iloc[0]
+    assert row["is_raised"] is np.bool_(is_up)
+    asked = min(row["raised_days"], 99.0)
+    assert row["is_asking"] is np.bool_(asked <= 30)
+
+
+def test_the_latest_hand_is_named() -> None:
+    rows = observed({"demo": 9.0, "contact": 2.0}, {"demo": 1.0}, {})
+    assert rows["raised_kind"].tolist()[:2] == ["contact_request", "demo_request"]
+    assert rows["raised_kind"].isna().tolist() == [False, False, True]
+    assert rows["raised_days"].tolist()[:2] == [2.0, 1.0]
+
+
+def test_kinds_on_the_deny_list_raise_no_hand() -> None:
+    text = '[hand_raise]\nkinds = []\n[features]\ndeny = ["demo_request"]\n'
+    features = pd.DataFrame({"days_since_last_demo_request": [1.0]})
+    nobody = last_raised(features, parse_agreement(text))
+    assert nobody.isna().all(axis=None)
+    assert list(nobody) == ["raised_kind", "raised_days"]
+
+
+grades = st.sampled_from([*GRADES, None])
+days = st.one_of(st.just(np.nan), st.floats(0, 120))
+
+
+@st.composite
+def agreements(draw: st.DrawFn) -> Agreement:
+    """All gates that are not refused: who may be SQL must be allowed to be MQL."""
+    rules: dict[str, Any] = {}
+    order = [*GRADES, None]
+    sql_fit = draw(st.sampled_from(order))
+    mql_fit = draw(st.sampled_from(order[order.index(sql_fit) :]))
+    sql_level = draw(st.sampled_from([None, 1, 2, 3, 4]))
+    mql_level = draw(st.sampled_from([None, *range(1, (sql_level or 1) + 1)]))
+    for label, fit, level in (
+        ("MQL", mql_fit, mql_level),
+        ("SQL", sql_fit, sql_level),
+    ):
+        rule: Any = getattr(AGREEMENT.labels, label)
+        changes = {"min_fit": fit, "min_engagement": level}
+        rules[label] = type(rule)(**(rule.model_dump() | changes))
+    labels = AGREEMENT.labels
+    return AGREEMENT.model_copy(update={"labels": type(labels)(**rules)})
+
+
+@settings(max_examples=80, deadline=None)
+@given(agreements(), grades, st.floats(0, 5), days, days, st.booleans(), st.data())
+def test_who_may_be_sql_may_be_mql_and_only_then_nothing_forbids_it(
+    agreement: Agreement,
+    grade: str | None,
+    engagement: float,
+    rejected: float,
+    left: float,
+    is_curious: bool,
+    data: st.DataObject,
+) -> None:
+    row = observed(
+        {
+            "fit_grade": grade,
+            "engagement": engagement,
+            "rejected_days": rejected,
+            "left": left,
+            "n_ever": 3.0 if is_curious else 9.0,
+            "missing": data.draw(
+                st.sampled_from(["", "industry", "country, industry"])
+            ),
+            "status": data.draw(st.sampled_from(["eligible", "lost"])),
+        },
+        agreement=agreement,
+    ).iloc[0]
+    assert row["may_sql"] <= row["may_mql"]
+    assert row["may_sql"] == (row["not_sql"] == "")
+    assert row["may_mql"] == (row["not_mql"] == "")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(grades, days, days, st.floats(0, 5)), min_size=1, max_size=4))
+def test_what_is_seen_of_a_row_does_not_depend_on_the_others(
+    rows: list[tuple[str | None, float, float, float]],
+) -> None:
+    names = ("fit_grade", "demo", "rejected_days", "engagement")
+    given_ = [dict(zip(names, row, strict=True)) for row in rows]
+    together = observed(*given_)
+    for place, row in enumerate(given_):
+        alone = observed(row).iloc[0]
+        pd.testing.assert_series_equal(together.iloc[place], alone, check_names=False)
+
+
+def test_an_unknown_grade_passes_no_gate() -> None:
+    known = pd.Series(["A", "B", "C", None])
+    assert passes_gate(known, "SQL", AGREEMENT).tolist() == [True, True, False, False]
+    assert passes_gate(known, "MQL", AGREEMENT).tolist() == [True] * 4
 
 
 def test_engagement_levels_are_cut_at_edges_that_are_stored() -> None:
@@ -190,33 +243,8 @@ def test_a_firm_without_engagement_has_one_level() -> None:
     assert list(engagement_level(np.zeros(3), edges)) == [1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    ("days", "words"), [(0.4, "within a day"), (1.9, "1 day ago"), (2.0, "2 days ago")]
-)
-def test_days_are_counted_as_people_do(days: float, words: str) -> None:
-    assert (
-        f"(demo request, {words})"
-        in label(raised_kind="demo_request", raised_days=days)[2]
-    )
-
-
-@pytest.mark.parametrize("status", ["too old", "lost"])
-def test_a_late_hand_brings_back_who_was_off_the_list(status: str) -> None:
-    off: dict[str, object] = {"status": status, "probability": np.nan}
-    raised = off | {"raised_kind": "demo_request", "raised_days": 2.0}
-    assert label(**raised)[:2] == ("SQL", "hand_raised")
-    given, _, why = label(**(raised | {"fit_grade": "D"}))
-    assert given == "NURTURE"
-    assert why.endswith(f"(demo request, 2 days ago), but fit D; lead {status}.")
-
-
-def test_without_personas_there_is_no_gate() -> None:
-    agreement = parse_agreement("")
-    rows = row(probability=0.4, fit_grade=None)
-    assert assign_labels(rows, THRESHOLDS, agreement)["label"].iloc[0] == "SQL"
-
-
-def test_figures_that_round_to_the_same_get_more_decimals() -> None:
-    thresholds = {"MQL": threshold("MQL", 0.1004), "SQL": threshold("SQL", None)}
-    given = assign_labels(row(probability=0.1001), thresholds, AGREEMENT).iloc[0]
-    assert given["label_reason"] == "Probability 10.01% is below MQL's 10.04%."
+def test_only_what_is_promised_and_issued_has_a_name() -> None:
+    promised = Threshold("SQL", 0.3, "", precision=0.25)
+    assert promised.promise_id("2026-01-01-7a96b90a") == "SQL 0.25 2026-01-01-7a96b90a"
+    assert Threshold("SQL", None, "", precision=0.25).promise_id("m") is None
+    assert Threshold("SQL", 0.3, "").promise_id("m") is None

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadscore.agreement import parse_agreement
-from leadscore.movement import LEVELS, MQL, ROADS, SQL, Lines
+from leadscore.movement import LEVELS, MQL, ROADS, SQL, Lines, quarantine_us
 from leadscore.promise import _lines
 from leadscore.replay import Replayed, max_gap_us, replay
 from leadscore.snapshots import DAY_US, NEVER
@@ -219,7 +219,7 @@ def test_the_lines_of_a_proof_have_both_labels_at_each_threshold() -> None:
     lines = _lines((0.4, 0.2), agreement)
     assert list(lines.mql) == list(lines.sql) == [0.4, 0.2]
     assert list(lines.keep_mql) == list(lines.keep_sql) == [0.2, 0.1]
-    assert lines.quarantine_us == 3 * DAY_US
+    assert lines.quarantine_us == quarantine_us(agreement)
 
 
 @settings(max_examples=50, deadline=None)

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.movement import LEVELS, RAISED, ROADS, State
+from leadscore.movement import LEVELS, NOBODY, RAISED, ROADS, State
 from leadscore.policy import Threshold
-from leadscore.snapshots import DAY_US, NEVER
+from leadscore.snapshots import ELIGIBLE, NEVER
 
 __all__ = ["say_labels"]
 
@@ -79,73 +79,97 @@ class _Speaker:
         self.suspended = suspended
 
     def say(self, row: Any, before: State, after: State) -> tuple[str, str | None, str]:
-        if row.status == "disqualified":
-            return "DISQUALIFIED", None, "Disqualified by then."
         label, road = LEVELS[int(after.level)], ROADS[int(after.road)]
-        if after.road == RAISED:
-            return label, road, f"{_raised(row)}; {_fit_words(row.fit_grade)}."
-        if label == "NURTURE":
-            return label, None, self._not_labelled(row, before, after)
-        return label, road, self._nurtured(label, row, before, after)
+        if row.status == "disqualified":
+            label, words = (
+                "DISQUALIFIED",
+                self._ended(row, before, "disqualified by then"),
+            )
+        elif after.road == RAISED:
+            words = [_raised(row), _fit_words(row.fit_grade)]
+        elif after.level == NOBODY:
+            words = self._not_labelled(row, before, after)
+        else:
+            words = self._nurtured(label, row, before, after)
+        return label, road, _sentence(words)
 
-    def _nurtured(self, label: str, row: Any, before: State, after: State) -> str:
-        at, p = self.at[label], row.probability
-        fit = _fit_words(row.fit_grade)
-        words = [f"Probability {_percents(p, at)[0]} reaches {label}'s "]
-        words[0] += f"{_percents(p, at)[1]}; {fit}"
-        if p < at:
-            keep = at * self.agreement.movement.keep_share
-            said = _percents(p, at)
-            words = [
-                f"{label} kept: probability {said[0]} is below the {said[1]} from "
-                f"which it is issued, and above the {keep:.1%} at which it is taken "
-                f"back; {fit}"
-            ]
-        if before.level > after.level:
-            words.insert(0, self._fallen(label, row, before))
+    def _nurtured(self, label: str, row: Any, before: State, after: State) -> list[str]:
+        words = self._standing(label, row, before, after)
+        words.append(_fit_words(row.fit_grade))
+        if row.is_raised:
+            words.append(f"it has {_raised(row)}, too")
+        elif row.is_asking:
+            words.append(f"{_raised(row)}, but {self._hand_down(row)}")
         if label == "MQL":
-            words += self._not_yet("SQL", row, after)
+            words += self._not_yet(["SQL"], row, after)
         if label in self.suspended:
             words.append(f"the promise of {label} is suspended")
-        return "; ".join(words) + "."
+        return words
 
-    def _fallen(self, label: str, row: Any, before: State) -> str:
+    def _standing(self, label: str, row: Any, before: State, after: State) -> list[str]:
+        """Return what the probability says for a label, and why there is no better."""
+        at, p = self.at[label], row.probability
+        said, line = _percents(p, at)
+        keep = _percents(p, at * self.agreement.movement.keep_share)[1]
+        if before.level <= after.level:
+            if p >= at:
+                return [f"probability {said} reaches {label}'s {line}"]
+            return [
+                f"{label} kept: probability {said} is below the {line} at which it is "
+                f"issued, but not below the {keep} at which it is taken back"
+            ]
+        was = LEVELS[int(before.level)]
+        stays = (
+            f"reaches {label}'s {line}" if p >= at else f"keeps {label} down to {keep}"
+        )
+        return [f"{label} after {was}: {self._gone(row, before)}", f"{said} {stays}"]
+
+    def _gone(self, row: Any, before: State) -> str:
+        """Return why a lead does not have the label any more that it had."""
         was = LEVELS[int(before.level)]
         if before.road == RAISED:
-            return f"{label} after {was}: the raised hand no longer counts"
-        return f"{label} after {was}: {self._why_gone(was, row)}"
-
-    def _why_gone(self, was: str, row: Any) -> str:
+            if row.is_asking:
+                return f"{_raised(row)}, but {self._hand_down(row)}"
+            return "the raised hand no longer counts"
         why = getattr(row, f"not_{was.lower()}")
         if why:
             return self._forbidden(why, was, row)
-        keep = self.at.get(was, 1.0) * self.agreement.movement.keep_share
-        return f"probability {row.probability:.1%} fell below {keep:.1%}"
+        if was not in self.at or pd.isna(row.probability):
+            return f"{was} is not issued by probability any more"
+        keep = self.at[was] * self.agreement.movement.keep_share
+        said, line = _percents(row.probability, keep)
+        return f"probability {said} fell below the {line} at which {was} is taken back"
 
-    def _not_labelled(self, row: Any, before: State, after: State) -> str:
+    def _ended(self, row: Any, before: State, why: str) -> list[str]:
+        """Return that a lead is not to be labelled, and what that ends."""
+        words = [why]
+        if before.level > NOBODY:
+            words = [f"{LEVELS[int(before.level)]} withdrawn: {why}"]
+        if row.is_asking and row.status != "disqualified":
+            words.append(f"{_raised(row)}, but {self._hand_down(row)}")
+        return words
+
+    def _not_labelled(self, row: Any, before: State, after: State) -> list[str]:
+        if row.status != ELIGIBLE:
+            return self._ended(row, before, _STATUS[row.status])
         words = []
-        if before.level > 0:
+        if before.level > NOBODY:
             was = LEVELS[int(before.level)]
-            gone = "the raised hand no longer counts"
-            if before.road != RAISED:
-                gone = self._why_gone(was, row)
-            words.append(f"{was} withdrawn: {gone}")
-        raised = _raised(row)
-        if raised is not None:
-            words.append(f"{raised}, but {self._hand_down(row)}")
-        if row.status != "eligible":
-            return _sentence([*words, f"lead {row.status}"])
+            words.append(f"{was} withdrawn: {self._gone(row, before)}")
+        elif row.is_asking:
+            words.append(f"{_raised(row)}, but {self._hand_down(row)}")
         if pd.isna(row.probability):
             said = "no probability: too little was known when the model was made"
-            return _sentence([*words, said])
-        if before.level == 0 or before.road == RAISED:
+            return [*words, said]
+        if before.level == NOBODY or before.road == RAISED:
             words.append(self._below(row))
-        waiting = self._not_yet("SQL", row, after) + self._not_yet("MQL", row, after)
-        return _sentence(words + waiting)
+        elif row.not_mql:
+            return words  # the same would be said again
+        return words + self._not_yet(["SQL", "MQL"], row, after)
 
     def _hand_down(self, row: Any) -> str:
         if row.rejected_days <= row.raised_days:
-            return "sales rejected the lead since"
+            return f"{self._rejected(row)} since"
         if row.left_days <= row.raised_days:
             return "the lead unsubscribed since"
         return _fit_words(row.fit_grade)
@@ -157,50 +181,71 @@ class _Speaker:
         said, of = _percents(p, at)
         return f"probability {said} {'is below' if p < at else 'reaches'} MQL's {of}"
 
-    def _not_yet(self, label: str, row: Any, after: State) -> list[str]:
-        """Return why a threshold that is reached gives no label yet, if it is."""
-        at = self.at.get(label)
-        if at is None or not row.probability >= at:
-            return []
+    def _not_yet(self, labels: list[str], row: Any, after: State) -> list[str]:
+        """Return why thresholds that are reached give no label yet; a reason once."""
+        reached = [name for name in labels if row.probability >= self.at.get(name, 2)]
+        reasons: dict[str, list[str]] = {}
+        for label in reached:
+            why = self._why_not_yet(label, row, after)
+            if why:
+                reasons.setdefault(why, []).append(label)
+        return [
+            why.format(" or ".join(reversed(names))) for why, names in reasons.items()
+        ]
+
+    def _why_not_yet(self, label: str, row: Any, after: State) -> str:
+        """Return why; the label's place is left open."""
         why = getattr(row, f"not_{label.lower()}")
         if why:
-            return [f"not {label}: {self._forbidden(why, label, row)}"]
+            return f"not {{}}: {_plain(self._forbidden(why, label, row))}"
         if label in self.suspended:
-            return [f"not {label}: its promise is suspended, the list is ranked only"]
+            return "not {}: its promise is suspended, the list is ranked only"
         since = int(after.sql_since if label == "SQL" else after.mql_since)
         if since == NEVER:
-            return []
-        days = self.agreement.quarantine_days
-        due = pd.Timestamp(since + days * DAY_US, unit="us", tz="UTC")
-        day = due.tz_convert(self.agreement.zone).date()
-        return [f"{label} from {day} on, if it stays above {at:.1%}"]
+            return ""
+        due = pd.Timestamp(since, unit="us", tz="UTC").tz_convert(self.agreement.zone)
+        day = (due + pd.DateOffset(days=self.agreement.quarantine_days)).date()
+        return f"{{}} from {day} on, if it stays at {self.at[label]:.1%} or above"
 
     def _forbidden(self, why: str, label: str, row: Any) -> str:
         rule = getattr(self.agreement.labels, label)
-        if why == "status":
-            return f"lead {row.status}"
-        if why == "rejected":
-            return self._rejected(row)
-        if why == "left":
-            return f"the lead unsubscribed {_ago(row.left_days)}"
-        if why == "fit unknown":
-            return f"fit unknown, ask for {row.missing}"
-        if why == "fit":
-            return f"fit {row.fit_grade} is below {rule.min_fit}"
-        if why == "engagement":
-            level = row.engagement_level
-            return f"engagement {level} is below {rule.min_engagement}"
-        if why == "missing":
-            return f"too little is known, ask for {row.missing}"
-        return "curiosity alone (opens, likes, reading)"
+        match why:
+            case "status":
+                return _STATUS.get(row.status, row.status)
+            case "rejected":
+                rest = self.agreement.movement.rest_days
+                when = _ago(row.rejected_days)
+                return f"{self._rejected(row)} {when}, it rests for {rest} days"
+            case "left":
+                return f"the lead unsubscribed {_ago(row.left_days)}"
+            case "fit unknown":
+                return f"fit unknown{_ask(row.missing)}"
+            case "fit":
+                return f"fit {row.fit_grade} is below {rule.min_fit}"
+            case "engagement":
+                return (
+                    f"engagement {row.engagement_level} is below {rule.min_engagement}"
+                )
+            case "missing":
+                return f"too little is known{_ask(row.missing)}"
+            case _:
+                kinds = ", ".join(map(_words, self.agreement.movement.curiosity))
+                return f"nothing but curiosity so far ({kinds})"
 
     def _rejected(self, row: Any) -> str:
         reason = "" if pd.isna(row.rejected_reason) else f" ({row.rejected_reason})"
-        rest = self.agreement.movement.rest_days
-        return (
-            f"sales rejected the lead{reason} {_ago(row.rejected_days)}; it rests for "
-            f"{rest} days"
-        )
+        return f"sales rejected the lead{reason}"
+
+
+# Said of leads that are shown all the same, because they asked to be contacted.
+_STATUS = {
+    "objects": "the lead objects to profiling",
+    "merged": "the lead was merged into another one",
+    "converted": "the lead has converted",
+    "too old": "the lead is too old for the list",
+    "disqualified": "disqualified by then",
+    "lost": "the lead is lost",
+}
 
 
 def _sentence(words: list[str]) -> str:
@@ -208,24 +253,34 @@ def _sentence(words: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _raised(row: Any) -> str | None:
-    if pd.isna(row.raised_days) or not row.is_asking:
-        return None
-    words = str(row.raised_kind).replace("_", " ")
-    return f"Asked to be contacted ({words}, {_ago(row.raised_days)})"
+def _raised(row: Any) -> str:
+    return f"asked to be contacted ({_words(row.raised_kind)}, {_ago(row.raised_days)})"
+
+
+def _words(kind: Any) -> str:
+    return str(kind).replace("_", " ")
+
+
+def _ask(missing: Any) -> str:
+    return f", ask for {missing}" if isinstance(missing, str) and missing else ""
+
+
+def _plain(text: str) -> str:
+    """Return a text that `str.format` leaves as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _ago(days: float) -> str:
     return "within a day" if days < 1 else f"{int(days)} day{'s' * (days >= 2)} ago"
 
 
-def _percents(probability: float, threshold: float) -> tuple[str, str]:
+def _percents(probability: float, line: float) -> tuple[str, str]:
     """Return both with as many decimals as it takes to tell them apart."""
-    for decimals in (1, 2, 3):
-        said, at = f"{probability:.{decimals}%}", f"{threshold:.{decimals}%}"
+    for decimals in range(1, 7):
+        said, at = f"{probability:.{decimals}%}", f"{line:.{decimals}%}"
         if said != at:
             return said, at
-    return f"{probability:.1%}", f"{threshold:.1%}"
+    return f"{probability:.1%}", f"{line:.1%}"
 
 
 def _fit_words(grade: Any) -> str:

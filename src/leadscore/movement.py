@@ -37,12 +37,15 @@ __all__ = [
     "advance",
     "fresh",
     "lines_of",
+    "quarantine_us",
 ]
 
 NOBODY, MQL, SQL = 0, 1, 2
 LEVELS = ("NURTURE", "MQL", "SQL")
 NURTURED, RAISED = 1, 2
 ROADS = (None, "nurtured", "hand_raised")
+
+CLOCK_CHANGE_US = 2 * 3_600_000_000  # no zone's clocks go forward by more
 
 Array = np.ndarray
 
@@ -131,8 +134,20 @@ def lines_of(
         at = np.inf if at is None else at
         keep[label] = at * agreement.movement.keep_share
         issue[label] = np.inf if label in suspended else at
-    days = agreement.quarantine_days if quarantine else 0
-    return Lines(issue["MQL"], issue["SQL"], keep["MQL"], keep["SQL"], days * DAY_US)
+    waits_us = quarantine_us(agreement) if quarantine else 0
+    return Lines(issue["MQL"], issue["SQL"], keep["MQL"], keep["SQL"], waits_us)
+
+
+def quarantine_us(agreement: Agreement) -> int:
+    """Return the quarantine in microseconds.
+
+    Lists stand at local midnights: a week in which clocks go forward is a week, though
+    it is an hour short.
+    """
+    days = agreement.quarantine_days
+    if days == 0 or agreement.snapshots.at_age_hours:
+        return days * DAY_US
+    return days * DAY_US - CLOCK_CHANGE_US
 
 
 def advance(state: State, seen: Seen, lines: Lines) -> State:

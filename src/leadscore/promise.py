@@ -34,7 +34,7 @@ from scipy.stats import binom
 
 from leadscore.agreement import Agreement, LabelRule
 from leadscore.metrics import lower_bound, proportion_interval
-from leadscore.movement import MQL, NURTURED, RAISED, SQL, Lines
+from leadscore.movement import MQL, NURTURED, RAISED, SQL, Lines, quarantine_us
 from leadscore.policy import Threshold
 from leadscore.replay import Entries, Replayed, max_gap_us, replay
 from leadscore.snapshots import DAY_US, microseconds
@@ -215,7 +215,7 @@ def _lines(grid: tuple[float, ...], agreement: Agreement) -> Lines:
     """
     issue = np.array(grid)
     keep = issue * agreement.movement.keep_share
-    return Lines(issue, issue, keep, keep, agreement.quarantine_days * DAY_US)
+    return Lines(issue, issue, keep, keep, quarantine_us(agreement))
 
 
 def _wide(gap: int, agreement: Agreement) -> int:

@@ -25,10 +25,11 @@ from leadscore.movement import (
     State,
     fresh,
     lines_of,
+    quarantine_us,
 )
 from leadscore.progress import Tell, silent
 from leadscore.replay import max_gap_us, replay
-from leadscore.snapshots import DAY_US, ELIGIBLE, NEVER, microseconds, past_lists
+from leadscore.snapshots import ELIGIBLE, NEVER, microseconds, past_lists
 from leadscore.tables import Tables
 from leadscore.workflows.relived import relive
 from leadscore.workflows.rows import Rows
@@ -92,7 +93,7 @@ def recall(
         label = label.mask(before.level == 0)
         return Memory(before, label, nothing, is_first=True, gone=_none())
     known = standing.set_index("lead_id").reindex(leads)
-    before = _state_of(known, bundle.agreement.quarantine_days * DAY_US)
+    before = _state_of(known, quarantine_us(bundle.agreement))
     label = known["label"].set_axis(leads.index)
     promise = known["promise"].set_axis(leads.index)
     is_gone = ~standing["lead_id"].isin(leads) & _is_on_the_way(standing)
@@ -158,7 +159,7 @@ def _list_before(as_of: pd.Timestamp, agreement: Agreement) -> pd.Timestamp:
     return before.tz_convert("UTC").as_unit("us")
 
 
-def _state_of(known: pd.DataFrame, quarantine_us: int) -> State:
+def _state_of(known: pd.DataFrame, waits_us: int) -> State:
     """Return the state that rows of the ledger hold; null: never seen."""
     level = known["label"].map({name: n for n, name in enumerate(LEVELS)})
     road = known["road"].map({name: n for n, name in enumerate(ROADS) if name})
@@ -172,7 +173,7 @@ def _state_of(known: pd.DataFrame, quarantine_us: int) -> State:
     as_of = microseconds(known["as_of"])
     hidden = np.zeros(len(known), dtype=np.int8)
     for level_there, since in above.items():
-        has_waited = (since != NEVER) & (as_of - since >= quarantine_us)
+        has_waited = (since != NEVER) & (as_of - since >= waits_us)
         hidden[has_waited] = level_there
     return State(
         stands,
