@@ -36,8 +36,8 @@ score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
 audit: $(VENV)/installed ## whether promises were kept (DATA=folder)
 	$(BIN)/leadscore audit "$(DATA)" --models "$(MODELS)"
 
-promote: $(VENV)/installed ## put the challenger into use, or MODEL=id
-	$(BIN)/leadscore promote $(MODEL) --models "$(MODELS)"
+promote: $(VENV)/installed ## put the challenger into use, or MODEL=id (BECAUSE="why")
+	$(BIN)/leadscore promote $(MODEL) --models "$(MODELS)" $(if $(BECAUSE),--because "$$BECAUSE")
 
 rollback: $(VENV)/installed ## put the model into use that was before
 	$(BIN)/leadscore promote --rollback --models "$(MODELS)"

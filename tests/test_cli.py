@@ -450,7 +450,11 @@ def test_a_call_without_a_verb_is_a_usage_error(capsys: Capture) -> None:
 def test_promoting_puts_a_model_into_use(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first model is in use at once; a later one waits for a person."""
+    """The first model is in use at once; a later one waits for a person.
+
+    Where nothing can be compared, as between points that were fitted on all leads, the
+    person says why.
+    """
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     first = write(tmp_path / "data", **many_leads(100, 12))
     train(first)
@@ -461,7 +465,14 @@ def test_promoting_puts_a_model_into_use(
     model_id = re.search(r"leadscore promote (\S+)", shown)[1]
     current = tmp_path / "models" / "current"
     assert current.read_text().strip() != model_id
-    assert run("promote", model_id, "--models", tmp_path / "models") == 0
+    assert "was fitted on all leads, and none is left" in " ".join(shown.split())
+    promote = ["promote", model_id, "--models", tmp_path / "models"]
+    assert run(*promote) == 77
+    said = capsys.readouterr().err
+    assert "not compared with" in said
+    assert "was fitted on all leads, and none is left" in said
+    assert run(*promote, "--because", "more leads") == 0
+    assert "put into use because: more leads" in capsys.readouterr().out
     assert current.read_text().strip() == model_id
 
 

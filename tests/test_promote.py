@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import shutil
 import signal
@@ -16,19 +15,21 @@ import pytest
 
 from leadscore import tracking
 from leadscore.bundle import Bundle, save_bundle
-from leadscore.calibration import Sigmoid
 from leadscore.cli import main
-from leadscore.errors import InputError, RefusedError, StorageError
+from leadscore.errors import InputError, RefusedError, StorageError, UsageError
 from leadscore.workflows import promote as module
 from leadscore.workflows.journal import JOURNAL, is_unfinished
+from leadscore.workflows.kept_proposal import keep_proposal
 from leadscore.workflows.live import in_use
 from leadscore.workflows.promote import finish_promotion, promote, roll_back
 from leadscore.workflows.record import log_model
 from leadscore.workflows.train import Trained
+from tests.rivals import OTHER, hopeful, proposed
 
 NOW = pd.Timestamp("2026-02-03T04:05:00Z")
 LATER = pd.Timestamp("2026-03-04T05:06:00Z")
-OTHER = "2026-02-01-0123abcd"
+WHY = "the price list is new since May"
+PROMOTE = ("promote", "--because", WHY)
 
 
 @pytest.fixture(autouse=True)
@@ -57,17 +58,6 @@ def own(logged: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(logged, tmp_path / "models", ignore=skipped))
 
 
-def hopeful(bundle: Bundle) -> Bundle:
-    assert bundle.model is not None
-    classifier = copy.copy(bundle.model.classifier)
-    classifier.sigmoids_ = {
-        name: Sigmoid(sigmoid.slope, sigmoid.intercept + 0.5)
-        for name, sigmoid in classifier.sigmoids_.items()
-    }
-    model = dataclasses.replace(bundle.model, classifier=classifier)
-    return dataclasses.replace(bundle, model_id=OTHER, model=model)
-
-
 def standing(own: Path) -> tuple[str, dict[str, str]]:
     """What is in use, and the model of each alias."""
     with tracking.opened(own) as store:
@@ -78,6 +68,13 @@ def standing(own: Path) -> tuple[str, dict[str, str]]:
 def words(own: Path) -> str:
     with tracking.opened(own) as store:
         return str(store.client.get_registered_model("leadscore").description)
+
+
+def reasons(own: Path) -> dict[str, str]:
+    """Why each model was put into use, where a reason is kept."""
+    with tracking.opened(own) as store:
+        found = store.client.search_model_versions("name = 'leadscore'")
+    return {v.tags["model_id"]: v.tags["because"] for v in found if "because" in v.tags}
 
 
 def before(bundle: Bundle) -> tuple[str, dict[str, str]]:
@@ -92,7 +89,7 @@ def test_the_challenger_is_promoted_and_a_rollback_brings_the_old_one_back(
     bundle: Bundle, own: Path
 ) -> None:
     assert standing(own) == before(bundle)
-    promoted = promote(own, None, now=LATER)
+    promoted = promote(own, None, now=LATER, because=WHY)
     assert (promoted.bundle.model_id, promoted.before_id) == (OTHER, bundle.model_id)
     assert standing(own) == after(bundle)
     assert words(own).startswith(
@@ -105,12 +102,12 @@ def test_the_challenger_is_promoted_and_a_rollback_brings_the_old_one_back(
     with pytest.raises(InputError, match="no model to go back to"):
         roll_back(own, now=LATER)  # in a panic, or by a job: not forward again
     assert standing(own) == back
-    promote(own, OTHER, now=LATER)
+    promote(own, OTHER, now=LATER, because=WHY)
     assert standing(own) == after(bundle)
 
 
 def test_runs_say_which_is_live(bundle: Bundle, own: Path) -> None:
-    promote(own, None, now=LATER)
+    promote(own, None, now=LATER, because=WHY)
     with tracking.opened(own) as store:
         runs = store.client.search_runs([store.experiment_id])
     statuses = {run.data.tags["model_id"]: run.data.tags["status"] for run in runs}
@@ -133,7 +130,7 @@ def test_a_rollback_restores_the_list_byte_for_byte(
         return out.read_bytes()
 
     first = scored("first.csv")
-    assert main(["promote", "--models", str(own), "--quiet"]) == 0
+    assert main([*PROMOTE, "--models", str(own), "--quiet"]) == 0
     second = scored("second.csv")
     assert main(["promote", "--rollback", "--models", str(own), "--quiet"]) == 0
     assert scored("third.csv") == first != second
@@ -184,7 +181,12 @@ elif place == "after the model in use":
     module.name_current = after(module.name_current)
 elif place == "after the words":
     module.describe_live = after(module.describe_live)
-module.promote(Path(sys.argv[1]), None, now=pd.Timestamp("2026-03-04T05:06:00Z"))
+module.promote(
+    Path(sys.argv[1]),
+    None,
+    now=pd.Timestamp("2026-03-04T05:06:00Z"),
+    because=sys.argv[3],
+)
 """
 
 
@@ -203,7 +205,7 @@ def test_what_a_kill_left_half_done_is_finished_by_the_next_command(
     place: str, bundle: Bundle, own: Path
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(own), place],
+        [sys.executable, "-c", KILLED, str(own), place, WHY],
         capture_output=True,
         text=True,
         check=False,
@@ -211,10 +213,14 @@ def test_what_a_kill_left_half_done_is_finished_by_the_next_command(
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert is_unfinished(own)
     with pytest.raises(InputError, match="no challenger to promote"):
-        promote(own, None, now=LATER)  # it finishes the first, then finds nothing
+        promote(
+            own, None, now=LATER, because=WHY
+        )  # it finishes the first, then finds nothing
     assert standing(own) == after(bundle)
     assert not is_unfinished(own)
     assert "since 2026-03-04 05:06 UTC" in words(own)
+    assert WHY in words(own)
+    assert reasons(own) == {OTHER: WHY}
 
 
 def test_scoring_says_that_a_promotion_is_unfinished(
@@ -244,7 +250,7 @@ def test_an_error_in_the_middle_undoes_everything(
     real = getattr(owner, failing)
     monkeypatch.setattr(owner, failing, once)
     with pytest.raises(StorageError, match=r"the disk is full\. Nothing was changed\."):
-        promote(own, None, now=LATER)
+        promote(own, None, now=LATER, because=WHY)
     assert standing(own) == before(bundle)
     assert not is_unfinished(own)
 
@@ -252,11 +258,11 @@ def test_an_error_in_the_middle_undoes_everything(
 def test_without_a_challenger_there_is_nothing_to_promote(
     bundle: Bundle, own: Path
 ) -> None:
-    promote(own, None, now=LATER)
+    promote(own, None, now=LATER, because=WHY)
     with pytest.raises(
         InputError, match=rf"no challenger to promote; {OTHER} is in use"
     ):
-        promote(own, None, now=LATER)
+        promote(own, None, now=LATER, because=WHY)
 
 
 def test_without_a_previous_one_there_is_nothing_to_go_back_to(
@@ -273,7 +279,7 @@ def test_a_model_whose_bundle_is_gone_cannot_be_put_into_use(
 ) -> None:
     shutil.rmtree(own / OTHER)
     with pytest.raises(InputError, match=r"is gone.*Restore the folder"):
-        promote(own, None, now=LATER)
+        promote(own, None, now=LATER, because=WHY)
     assert standing(own) == before(bundle)
 
 
@@ -281,7 +287,7 @@ def test_a_run_deleted_under_the_champion_is_said(bundle: Bundle, own: Path) -> 
     with tracking.opened(own) as store:
         champion = tracking.aliases(store)["champion"]
         store.client.delete_run(champion.run_id)
-    promoted = promote(own, None, now=LATER)
+    promoted = promote(own, None, now=LATER, because=WHY)
     (note,) = promoted.notes
     assert note.startswith("the run of version 1 (previous) was deleted in MLflow")
     assert f"leadscore log {bundle.model_id}" in note
@@ -293,7 +299,7 @@ def test_a_model_that_was_never_logged_is_logged_when_it_is_promoted(
 ) -> None:
     third = dataclasses.replace(bundle, model_id="2026-03-01-0123abcd")
     save_bundle(third, own)
-    promoted = promote(own, third.model_id, now=LATER)
+    promoted = promote(own, third.model_id, now=LATER, because=WHY)
     assert promoted.version == "3"
     now = {"champion": third.model_id, "previous": bundle.model_id, "challenger": OTHER}
     assert standing(own) == (third.model_id, now)
@@ -304,7 +310,7 @@ def test_a_store_that_does_not_answer_leaves_everything_as_it_was(
 ) -> None:
     (own / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{own}/file/mlflow.db")
-    assert main(["promote", OTHER, "--models", str(own), "--quiet"]) == 73
+    assert main([*PROMOTE, OTHER, "--models", str(own), "--quiet"]) == 73
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert standing(own) == before(bundle)
 
@@ -312,7 +318,7 @@ def test_a_store_that_does_not_answer_leaves_everything_as_it_was(
 def test_the_summary_puts_both_models_side_by_side(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["promote", "--models", str(own)]) == 0
+    assert main([*PROMOTE, "--models", str(own)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{OTHER} is in use now: version 2, champion"
     assert any(line.startswith("log loss") for line in lines)
@@ -334,7 +340,7 @@ def half_done(own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Pat
         patched.setattr(module, "name_current", killed)  # undoing dies there, too
         patched.setattr(module, "replace", lambda entry, **_: entry)
         with pytest.raises(Killed):
-            promote(own, None, now=LATER)
+            promote(own, None, now=LATER, because=WHY)
     with tracking.opened(own) as store:
         tracking.set_aliases(store, {"champion": "2", "previous": "1"})
         tracking.set_aliases(store, {"challenger": None})
@@ -358,7 +364,7 @@ def test_a_promotion_whose_bundle_is_gone_since_is_undone(
     half_done: Path, bundle: Bundle
 ) -> None:
     shutil.rmtree(half_done / OTHER)
-    promoted = promote(half_done, bundle.model_id, now=LATER)
+    promoted = promote(half_done, bundle.model_id, now=LATER, because=WHY)
     assert f"an interrupted promotion of {OTHER} was undone" in promoted.notes[0]
     assert standing(half_done) == before(bundle)
     assert not is_unfinished(half_done)
@@ -391,9 +397,9 @@ def test_a_damaged_model_in_use_does_not_stop_its_own_replacement(
     real = module.name_current
     monkeypatch.setattr(module, "name_current", once)
     with pytest.raises(StorageError, match=r"Nothing was changed\."):
-        promote(own, None, now=LATER)
+        promote(own, None, now=LATER, because=WHY)
     assert standing(own) == before(bundle)
-    promote(own, None, now=LATER)
+    promote(own, None, now=LATER, because=WHY)
     assert standing(own) == after(bundle)
 
 
@@ -402,14 +408,14 @@ def test_an_interrupted_promotion_is_not_finished_in_another_store(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(RefusedError, match="that was about the tracking store sqlite"):
-        promote(half_done, None, now=LATER)
+        promote(half_done, None, now=LATER, because=WHY)
     assert is_unfinished(half_done)
 
 
 def test_a_note_that_cannot_be_read_says_what_to_do(own: Path) -> None:
     (own / JOURNAL).write_text("{")
     with pytest.raises(RefusedError, match="remove the note, and promote again"):
-        promote(own, None, now=LATER)
+        promote(own, None, now=LATER, because=WHY)
 
 
 def test_a_registry_that_others_share_is_said(
@@ -420,6 +426,215 @@ def test_a_registry_that_others_share_is_said(
     elsewhere = own.parent / "elsewhere"
     save_bundle(third, elsewhere)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{own}/mlflow.db")
-    promote(elsewhere, third.model_id, now=LATER)
-    promoted = promote(own, OTHER, now=LATER)
+    promote(elsewhere, third.model_id, now=LATER, because=WHY)
+    promoted = promote(own, OTHER, now=LATER, because=WHY)
     assert f"champion was {third.model_id}, another model" in promoted.notes[-1]
+
+
+def test_a_challenger_that_is_better_is_promoted_without_a_reason(
+    own: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_proposal(own, proposed(bundle.model_id, -0.012, -0.020, -0.003))
+    assert main(["promote", "--models", str(own)]) == 0
+    assert standing(own) == after(bundle)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"On the same later data it is better than {bundle.model_id}" in said
+    assert reasons(own) == {}
+    assert "because" not in words(own)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.012, 0.003, 0.020), "worse than"),
+        ((-0.004, -0.012, 0.003), "not shown to be better, beside"),
+        ((0.0, 0.0, 0.0), "not shown to be better, beside"),
+        ((-0.004, -0.012, 0.0), "not shown to be better, beside"),
+    ],
+)
+def test_a_challenger_that_is_not_better_is_refused_with_what_was_measured(
+    interval: tuple[float, float, float],
+    verdict: str,
+    own: Path,
+    bundle: Bundle,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep_proposal(own, proposed(bundle.model_id, *interval))
+    assert main(["promote", "--models", str(own)]) == 77
+    value, low, high = (f"{x:+.4f}" for x in interval)
+    assert capsys.readouterr().err.strip() == (
+        f"leadscore: {OTHER} is {verdict} {bundle.model_id}, the model in use: on 312 "
+        "leads of 290 accounts that neither was fitted on, 41 of them converted, as_of "
+        f"2025-07-01 to 2025-09-25, the log loss differs by {value} (95 % interval "
+        f"{low} to {high}; below zero is better). Train again when more outcomes are "
+        f"in. To use it all the same, say why: leadscore promote {OTHER} --models "
+        f'{own} --because "...". Nothing was changed.'
+    )
+    assert standing(own) == before(bundle)
+
+
+def test_a_reason_is_kept_with_the_version_shown_and_printed(
+    own: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_proposal(own, proposed(bundle.model_id, 0.012, 0.003, 0.020))
+    assert main([*PROMOTE, "--models", str(own)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"put into use because: {WHY}" in shown
+    assert f"On the same later data it is worse than {bundle.model_id}" in shown
+    assert reasons(own) == {OTHER: WHY}
+    assert f"Put into use without being shown to be better, because: {WHY}" in words(
+        own
+    )
+    roll_back(own, now=LATER)  # needs no reason, and takes none away
+    assert WHY not in words(own)
+    assert reasons(own) == {OTHER: WHY}
+
+
+def test_a_reason_of_before_goes_when_none_is_needed_any_more(
+    own: Path, bundle: Bundle
+) -> None:
+    promote(own, None, now=LATER, because=WHY)
+    roll_back(own, now=LATER)
+    keep_proposal(own, proposed(bundle.model_id, -0.012, -0.020, -0.003))
+    promote(own, OTHER, now=LATER)
+    assert reasons(own) == {}
+
+
+def test_a_rollback_needs_no_comparison_and_takes_no_reason(
+    own: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote(own, None, now=LATER, because=WHY)
+    assert main(["promote", "--rollback", "--because", "no", "--models", str(own)]) == 2
+    assert "--rollback needs no reason" in capsys.readouterr().err
+    assert standing(own) == after(bundle)
+    assert main(["promote", "--rollback", "--models", str(own)]) == 0
+    assert in_use(own) == bundle.model_id
+
+
+@pytest.mark.parametrize("reason", ["", "  \n "])
+def test_a_reason_that_says_nothing_is_none(
+    reason: str, own: Path, bundle: Bundle
+) -> None:
+    with pytest.raises(UsageError, match="--because says nothing"):
+        promote(own, None, now=LATER, because=reason)
+    assert standing(own) == before(bundle)
+
+
+def test_a_reason_too_long_for_the_registry_is_not_cut(own: Path) -> None:
+    with pytest.raises(UsageError, match="--because has 600 characters"):
+        promote(own, None, now=LATER, because="x" * 600)
+
+
+def test_a_model_that_was_never_compared_is_refused(own: Path, bundle: Bundle) -> None:
+    with pytest.raises(RefusedError) as refused:
+        promote(own, None, now=LATER)
+    assert str(refused.value).startswith(
+        f"{OTHER} was not compared with {bundle.model_id}, the model in use: no "
+        "training of it found that one in use. Run the training of it once more"
+    )
+    assert standing(own) == before(bundle)
+
+
+def test_a_model_compared_with_another_than_the_one_in_use_is_refused(
+    own: Path, bundle: Bundle
+) -> None:
+    """The champion changed since: better than the last one says nothing of this one."""
+    keep_proposal(own, proposed("2025-11-01-aaaaaaaa", -0.012, -0.020, -0.003))
+    with pytest.raises(RefusedError) as refused:
+        promote(own, None, now=LATER)
+    assert str(refused.value).startswith(
+        f"{OTHER} was compared with 2025-11-01-aaaaaaaa, but the model in use is "
+        f"{bundle.model_id} now. Run the training of it once more"
+    )
+
+
+def test_models_that_predict_different_things_are_refused(
+    own: Path, bundle: Bundle
+) -> None:
+    why = "they predict different things (days ahead: 60, not 90)"
+    found = proposed(bundle.model_id, -0.012, -0.020, -0.003)
+    keep_proposal(own, dataclasses.replace(found, difference=None, why_not=why))
+    with pytest.raises(RefusedError) as refused:
+        promote(own, None, now=LATER)
+    assert str(refused.value).startswith(
+        f"{OTHER} is not compared with {bundle.model_id}, the model in use: {why}. To "
+        "use it all the same, say why"
+    )
+
+
+def test_a_difference_on_too_few_conversions_is_not_enough(
+    own: Path, bundle: Bundle
+) -> None:
+    found = proposed(bundle.model_id, -0.012, -0.020, -0.003, n_converted=4)
+    keep_proposal(own, dataclasses.replace(found, why_not="at least 10 are needed"))
+    with pytest.raises(RefusedError, match=r"too little to tell, .*at least 10 are"):
+        promote(own, None, now=LATER)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"challenger": 1}'])
+def test_a_proposal_that_cannot_be_read_is_none(
+    text: str, own: Path, bundle: Bundle
+) -> None:
+    keep_proposal(own, proposed(bundle.model_id, -0.012, -0.020, -0.003))
+    (own / "proposals" / f"{OTHER}.json").write_text(text)
+    with pytest.raises(RefusedError, match="was not compared with"):
+        promote(own, None, now=LATER)
+
+
+def test_the_first_model_has_nothing_to_be_better_than(
+    own: Path, bundle: Bundle
+) -> None:
+    (own / "current").unlink()
+    promote(own, OTHER, now=LATER)
+    assert in_use(own) == OTHER
+
+
+def test_an_error_in_the_middle_takes_the_reason_back(
+    own: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the one that was there before."""
+    promote(own, None, now=LATER, because=WHY)
+    roll_back(own, now=LATER)
+    calls = []
+
+    def once(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            msg = "the disk is full."
+            raise StorageError(msg)
+        real(*arguments)
+
+    real = module.name_current
+    monkeypatch.setattr(module, "name_current", once)
+    with pytest.raises(StorageError, match=r"Nothing was changed\."):
+        promote(own, OTHER, now=LATER, because="another reason")
+    assert reasons(own) == {OTHER: WHY}
+    assert in_use(own) == bundle.model_id
+
+
+def test_a_proposal_stands_with_its_version_and_run_and_a_newer_one_replaces_it(
+    own: Path, bundle: Bundle
+) -> None:
+    def logged() -> tuple[str, str, str]:
+        with tracking.opened(own) as store:
+            version = tracking.find_version(store, OTHER)
+            assert version is not None
+            said = store.client.get_model_version("leadscore", version.number)
+            tags = store.client.get_run(version.run_id).data.tags
+        return said.description, tags["mlflow.note.content"], tags["proposal"]
+
+    changes = "MQL or better 412 -> 388 leads a month, SQL 96 -> 101; on the newest"
+    for interval, verdict in (
+        ((-0.012, -0.020, -0.003), "better"),
+        ((0.012, 0.003, 0.020), "worse"),
+    ):
+        keep_proposal(own, proposed(bundle.model_id, *interval))
+        log_model(hopeful(bundle), own, now=NOW)
+        described, note, tag = logged()
+        assert tag == verdict
+        assert described == note
+        assert described.count("What it would change") == 1
+        assert f"- {verdict} than {bundle.model_id}, the model in use" in described
+        assert f"- {changes} list 14 leads lose SQL and 4 gain it" in described
+        assert "- SQL from 30.0% -> not issued, promises 30% -> nothing" in described
+        assert f"Version 2: {verdict} than {bundle.model_id}" in words(own)

@@ -210,6 +210,11 @@ def _add_promote(verbs: Any) -> None:
     which.add_argument(
         "--rollback", action="store_true", help="the one that was in use before"
     )
+    parser.add_argument(
+        "--because",
+        metavar="WHY",
+        help="why, though it was not shown to be better than the one in use; is kept",
+    )
     _add_models(parser)
 
 
@@ -365,10 +370,15 @@ def _promote(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from leadscore.workflows.promote import promote, roll_back
 
     terminal.tell("asking the registry")
+    because = arguments.because
+    if arguments.rollback and because is not None:
+        msg = "--rollback needs no reason: leave --because out."
+        raise UsageError(msg)
     if arguments.rollback:
         promoted = roll_back(arguments.models, now=_now())
     else:
-        promoted = promote(arguments.models, arguments.model, now=_now())
+        models, model = arguments.models, arguments.model
+        promoted = promote(models, model, now=_now(), because=because)
     terminal.show(summary.promote_lines(promoted), summary.promote_facts(promoted))
     return EXIT_OK
 

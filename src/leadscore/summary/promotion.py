@@ -42,6 +42,7 @@ def promote_lines(promoted: Promoted) -> list[str]:
     lines = [f"{model_id} is in use now: version {promoted.version}, champion"]
     if promoted.before_id:
         lines += [f"before: {promoted.before_id}", "", *_table(promoted), ""]
+        lines += _compared(promoted)
         lines.append("to go back: leadscore promote --rollback")
     degraded = promoted.bundle.provenance["degraded"]
     lines += wrapped(f"DEGRADED: {degraded}") if degraded else []
@@ -56,10 +57,22 @@ def promote_facts(promoted: Promoted) -> dict[str, Any]:
         "version": promoted.version,
         "is_new": promoted.is_new,
         "before": promoted.before_id or None,
+        "because": promoted.because or None,
+        "proposal": promoted.proposal.as_dict() if promoted.proposal else None,
         "now_figures": _figures(promoted.bundle),
         "before_figures": None if before is None else _figures(before),
         "notes": list(promoted.notes),
     }
+
+
+def _compared(promoted: Promoted) -> list[str]:
+    lines = []
+    if promoted.proposal is not None:
+        said = promoted.proposal.compared_said()
+        lines += wrapped(f"On the same later data it is {said}.")
+    if promoted.because:
+        lines += wrapped(f"put into use because: {promoted.because}", indent="  ")
+    return lines
 
 
 def _table(promoted: Promoted) -> list[str]:

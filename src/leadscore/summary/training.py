@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leadscore.kept_apart import machines_said
 from leadscore.summary.cadence import cadence_lines
 from leadscore.summary.lines import notes, wrapped
+from leadscore.summary.proposing import proposal_lines
 from leadscore.summary.recording import recorded_facts, recorded_lines
 from leadscore.summary.segments import segment_lines
 
@@ -44,6 +45,8 @@ def train_lines(trained: Trained) -> list[str]:
     lines += ["", *_labels(trained)]
     if facts["degraded"]:
         lines += ["", *wrapped(f"DEGRADED: {facts['degraded']}")]
+    if trained.proposal is not None:
+        lines += ["", *proposal_lines(trained.proposal)]
     folder = trained.folder
     where = recorded_lines(trained.recorded, bundle.model_id, folder.parent)
     return [*lines, "", *_next_step(trained), *where, *notes(trained.notes)]
@@ -61,6 +64,7 @@ def train_facts(trained: Trained) -> dict[str, Any]:
         "provenance": bundle.provenance,
         "metrics": bundle.metrics,
         "thresholds": {name: asdict(t) for name, t in bundle.thresholds.items()},
+        "proposal": trained.proposal.as_dict() if trained.proposal else None,
         "recorded": recorded_facts(trained.recorded),
         "notes": list(trained.notes),
     }
@@ -121,5 +125,9 @@ def _next_step(trained: Trained) -> list[str]:
         first = f"written to {trained.folder}"
     if trained.is_in_use:
         return [first, "it is the model in use"]
-    models = trained.folder.parent
-    return [first, f"to use it: leadscore promote {model_id} --models {models}"]
+    command = f"leadscore promote {model_id} --models {trained.folder.parent}"
+    proposal = trained.proposal
+    if proposal is None or proposal.is_better:
+        return [first, f"to use it: {command}"]
+    all_the_same = "to use it all the same, say why:"
+    return [first, all_the_same, f'  {command} --because "..."']

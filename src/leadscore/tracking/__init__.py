@@ -6,6 +6,7 @@ SQLite file below the models, or what ``MLFLOW_TRACKING_URI`` names.
 
     store.py     open it safely, and say in a sentence why it did not open
     runs.py      one run a training
+    proposals.py what it would change, beside the model in use
     audits.py    what became of its promises
     package.py   the model as MLflow serves it, built from code
     pyfunc.py    that code
@@ -19,6 +20,7 @@ mlflow takes seconds to import: nothing here imports it before it is used.
 from __future__ import annotations
 
 from leadscore.tracking.audits import AuditRecord, log_audit
+from leadscore.tracking.proposals import ProposalRecord, log_proposal
 from leadscore.tracking.registry import (
     Version,
     aliases,
@@ -26,6 +28,7 @@ from leadscore.tracking.registry import (
     find_version,
     mark_runs,
     marked_runs,
+    say_because,
     set_aliases,
     set_live_since,
     versions,
@@ -38,6 +41,7 @@ from leadscore.tracking.views import links
 __all__ = [
     "AuditRecord",
     "Logged",
+    "ProposalRecord",
     "Record",
     "Server",
     "Store",
@@ -47,10 +51,12 @@ __all__ = [
     "find_version",
     "links",
     "log_audit",
+    "log_proposal",
     "log_run",
     "mark_runs",
     "marked_runs",
     "opened",
+    "say_because",
     "serve",
     "set_aliases",
     "set_live_since",

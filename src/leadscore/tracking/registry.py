@@ -22,6 +22,7 @@ __all__ = [
     "has_run",
     "mark_runs",
     "marked_runs",
+    "say_because",
     "set_aliases",
     "set_live_since",
     "versions",
@@ -29,6 +30,7 @@ __all__ = [
 
 MODEL_NAME = "leadscore"
 _LIVE_SINCE = "live_since"
+_BECAUSE = "because"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,15 @@ class Version:
     """One version of the registered model: its number, its bundle, its run.
 
     ``live_since`` is the instant since which it is or was in use; empty: never said.
+    ``because`` is why it was put into use though it was not shown to be better; empty:
+    no reason was needed.
     """
 
     number: str
     model_id: str
     run_id: str
     live_since: str = ""
+    because: str = ""
 
 
 def find_version(store: Store, model_id: str) -> Version | None:
@@ -103,6 +108,15 @@ def set_live_since(store: Store, number: str, since: str) -> None:
     store.client.set_model_version_tag(MODEL_NAME, number, _LIVE_SINCE, since)
 
 
+def say_because(store: Store, number: str, because: str) -> None:
+    """Note why a version was put into use; empty: remove what was noted."""
+    client = store.client
+    if because:
+        client.set_model_version_tag(MODEL_NAME, number, _BECAUSE, because)
+    elif _BECAUSE in client.get_model_version(MODEL_NAME, number).tags:
+        client.delete_model_version_tag(MODEL_NAME, number, _BECAUSE)
+
+
 def mark_runs(store: Store, statuses: Mapping[str, str]) -> list[str]:
     """Give runs the tag ``status``; return those that somebody deleted."""
     deleted = []
@@ -157,6 +171,7 @@ def _versions(store: Store) -> list[Version]:
             version.tags.get("model_id", ""),
             str(version.run_id),
             version.tags.get(_LIVE_SINCE, ""),
+            version.tags.get(_BECAUSE, ""),
         )
         for version in found
     ]

@@ -24,11 +24,11 @@ from leadscore.tracking.registry import (
 from leadscore.tracking.store import Store
 from leadscore.tracking.views import save_marketing_view
 
-__all__ = ["Logged", "Record", "log_run"]
+__all__ = ["MAX_TAG", "NOTE", "Logged", "Record", "log_run"]
 
 REPORT = "report/index.html"
-_NOTE = "mlflow.note.content"
-_MAX_TAG = 5000  # longer ones are cut by some stores without a word
+NOTE = "mlflow.note.content"
+MAX_TAG = 5000  # longer ones are cut by some stores without a word
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,11 @@ def _write_run(store: Store, record: Record) -> tuple[str, Any]:
     from mlflow.entities import Metric, Param
 
     client = store.client
-    tags = record.facts | {_NOTE: record.words}
+    tags = record.facts | {NOTE: record.words}
     run = client.create_run(
         store.experiment_id,
         run_name=record.name,
-        tags={name: value[:_MAX_TAG] for name, value in tags.items()},
+        tags={name: value[:MAX_TAG] for name, value in tags.items()},
     )
     run_id, at = run.info.run_id, run.info.start_time
     model = _log_model(store, record, run_id)

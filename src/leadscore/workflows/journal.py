@@ -7,7 +7,7 @@ finished nor undone. It says what shall be, what was, and which store it is abou
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from leadscore import files
@@ -38,11 +38,15 @@ class Standing:
         The version that each alias names; None: none.
     since : str
         Since when the champion is live; empty: as it is said already.
+    reasons : dict of str to str
+        Why a version was put into use all the same, by its number; empty: no reason was
+        needed. Versions that are not in it keep what is said of them.
     """
 
     model_id: str
     aliases: dict[str, str | None]
     since: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from leadscore import tracking
 from leadscore.bundle import current_model, load_bundle
 from leadscore.errors import LeadscoreError
 from leadscore.report import markdown, report_of
+from leadscore.workflows.kept_proposal import kept_proposal
 
 __all__ = ["describe_live", "in_use", "name_version"]
 
@@ -79,7 +80,8 @@ def describe_live(store: tracking.Store, models: Path) -> list[str]:
     deleted = tracking.mark_runs(store, statuses)
     champion = named.get("champion")
     if champion is not None:
-        words = [_live_words(champion), *_other_words(named)]
+        words = [_live_words(champion), *_because_words(champion)]
+        words += _other_words(named, models)
         words += _report_words(champion, models)
         tracking.describe(store, "\n\n".join(words))
     return [
@@ -97,18 +99,35 @@ def _live_words(champion: tracking.Version) -> str:
     return f"Live now: version {champion.number}, model {champion.model_id}{when}."
 
 
-def _other_words(named: dict[str, tracking.Version]) -> list[str]:
+def _because_words(champion: tracking.Version) -> list[str]:
+    if not champion.because:
+        return []
+    return [
+        f"Put into use without being shown to be better, because: {champion.because}"
+    ]
+
+
+def _other_words(named: dict[str, tracking.Version], models: Path) -> list[str]:
     said = {
         "previous": "Before that: version {}, model {}. `leadscore promote --rollback` "
         "brings it back.",
         "challenger": "Waiting: version {}, model {}. `leadscore promote` puts it into "
         "use.",
     }
-    return [
-        words.format(named[alias].number, named[alias].model_id)
-        for alias, words in said.items()
+    words = [
+        sentence.format(named[alias].number, named[alias].model_id)
+        for alias, sentence in said.items()
         if alias in named
     ]
+    proposal = None
+    if "challenger" in named:
+        proposal = kept_proposal(models, named["challenger"].model_id)
+    if proposal is not None:
+        said_of_it = (proposal.compared_said(), proposal.entries_said())
+        words += [
+            f"Version {named['challenger'].number}: {s}." for s in said_of_it if s
+        ]
+    return words
 
 
 def _report_words(champion: tracking.Version, models: Path) -> list[str]:

@@ -24,6 +24,7 @@ from leadscore.bundle import (
     name_current,
 )
 from leadscore.errors import InputError, LeadscoreError, RefusedError
+from leadscore.proposal import Proposal
 from leadscore.workflows.journal import (
     JOURNAL,
     Entry,
@@ -33,6 +34,8 @@ from leadscore.workflows.journal import (
     read_entry,
     write_entry,
 )
+from leadscore.workflows.justified import check_justified, check_reason
+from leadscore.workflows.kept_proposal import kept_proposal
 from leadscore.workflows.live import describe_live, in_use
 from leadscore.workflows.record import Recorded, log_model
 
@@ -69,6 +72,10 @@ class Promoted:
     is_new : bool
         False: it was in use already.
     notes : tuple of str
+    because : str
+        Why it was put into use all the same; empty: no reason was given.
+    proposal : Proposal or None
+        How it compares with the one before; None: it was not compared with that.
     """
 
     bundle: Bundle
@@ -77,9 +84,17 @@ class Promoted:
     before_id: str
     is_new: bool
     notes: tuple[str, ...]
+    because: str = ""
+    proposal: Proposal | None = None
 
 
-def promote(models: Path, model_id: str | None, *, now: pd.Timestamp) -> Promoted:
+def promote(
+    models: Path,
+    model_id: str | None,
+    *,
+    now: pd.Timestamp,
+    because: str | None = None,
+) -> Promoted:
     """Put a model into use.
 
     Parameters
@@ -89,21 +104,36 @@ def promote(models: Path, model_id: str | None, *, now: pd.Timestamp) -> Promote
         None: the challenger.
     now : Timestamp, UTC
         Since when the registry shall say it is live.
+    because : str, default=None
+        Why, though it was not shown to be better than the one in use.
 
     Raises
     ------
+    UsageError
+        The reason says nothing.
     InputError
         There is no such model, or no challenger; or the store is of another version.
     RefusedError
-        The bundle does not pass its checks.
+        The bundle does not pass its checks, or it was not shown to be better than the
+        one in use and no reason is given.
     BusyError, OutputError, StorageError
         The store did not take it; everything is as it was.
     """
     check_models(models)
+    reason = check_reason(because)
     with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
         notes = finish_promotion(models)
         target = model_id or _named(models, "challenger")
-        return _put_into_use(models, target, now, notes)
+        bundle, before_id = _checked(models, target), in_use(models)
+        if not reason:
+            check_justified(models, target, before_id)
+        done = _put_into_use(models, bundle, now, notes, reason=reason)
+        return replace(done, proposal=_compared_with(models, target, before_id))
+
+
+def _compared_with(models: Path, model_id: str, before_id: str) -> Proposal | None:
+    found = kept_proposal(models, model_id)
+    return found if found is not None and found.champion == before_id else None
 
 
 def log_later(models: Path, model_id: str) -> Recorded:
@@ -124,14 +154,16 @@ def log_later(models: Path, model_id: str) -> Recorded:
 def roll_back(models: Path, *, now: pd.Timestamp) -> Promoted:
     """Put the model into use that was in use before; see `promote`.
 
+    That needs no reason, and what is said of why a version is in use stays as it is.
+
     The model that is left is no longer ``previous``: going back twice, in a panic or by
     a job, must not bring it back. `promote` does, by its name.
     """
     check_models(models)
     with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
         notes = finish_promotion(models)
-        target = _named(models, "previous")
-        return _put_into_use(models, target, now, notes, keep_previous=False)
+        bundle = _checked(models, _named(models, "previous"))
+        return _put_into_use(models, bundle, now, notes, keep_previous=False)
 
 
 def finish_promotion(models: Path) -> tuple[str, ...]:
@@ -184,6 +216,7 @@ def _check_same_store(store: tracking.Store, entry: Entry, models: Path) -> None
 def _can_be(store: tracking.Store, models: Path, wished: Standing) -> bool:
     """Return whether the bundle and every version that is wished for are there."""
     numbers = {number for number in wished.aliases.values() if number is not None}
+    numbers |= set(wished.reasons)
     return numbers <= set(tracking.versions(store)) and (
         not wished.model_id or _if_there(models, wished.model_id) is not None
     )
@@ -193,19 +226,21 @@ def _what_is_left(store: tracking.Store, before: Standing) -> Standing:
     """Return what was before, without the aliases of versions that are gone."""
     there = tracking.versions(store)
     aliases = {a: n if n in there else None for a, n in before.aliases.items()}
-    return Standing(before.model_id, aliases)
+    reasons = {n: reason for n, reason in before.reasons.items() if n in there}
+    return Standing(before.model_id, aliases, reasons=reasons)
 
 
 def _put_into_use(
     models: Path,
-    model_id: str,
+    bundle: Bundle,
     now: pd.Timestamp,
     notes: Notes,
     *,
+    reason: str | None = None,
     keep_previous: bool = True,
 ) -> Promoted:
-    bundle = _checked(models, model_id)
-    before_id = in_use(models)
+    """Put a model into use; ``reason`` is said of its version, None: nothing is."""
+    model_id, before_id = bundle.model_id, in_use(models)
     with tracking.opened(models) as store:
         named = tracking.aliases(store)  # logging may name a challenger: not our wish
     version = log_model(bundle, models, now=now).version
@@ -217,12 +252,20 @@ def _put_into_use(
             after = _after(named, model_id, version, now)
             if not keep_previous:
                 after = replace(after, aliases=after.aliases | {"previous": None})
+            if reason is not None:
+                logged = tracking.find_version(store, model_id)
+                said = logged.because if logged else ""
+                before = replace(before, reasons={version: said})
+                after = replace(after, reasons={version: reason})
             _do_or_undo(store, models, Entry(store.name, before, after))
         notes += tuple(describe_live(store, models))
     cross_out(models)
     notes += _other_champion(named, before_id)
     was = _if_there(models, before_id)
-    return Promoted(bundle, version, was, before_id, is_new, notes)
+    kept = reason if is_new and reason else ""
+    if reason and not is_new:
+        notes += ("nothing changed, so the reason was not kept",)
+    return Promoted(bundle, version, was, before_id, is_new, notes, kept)
 
 
 def _other_champion(named: dict[str, tracking.Version], before_id: str) -> Notes:
@@ -279,6 +322,8 @@ def _make_so(store: tracking.Store, models: Path, standing: Standing) -> None:
     champion = standing.aliases["champion"]
     if standing.since and champion is not None:
         tracking.set_live_since(store, champion, standing.since)
+    for number, because in standing.reasons.items():
+        tracking.say_because(store, number, because)
     # Not checked once more: a model that is damaged must not stop its own removal.
     name_current(models, standing.model_id)
 

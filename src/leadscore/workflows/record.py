@@ -1,8 +1,8 @@
 """Record: what one training leaves in the tracking store, and under which alias.
 
 Goes in: a bundle. Comes out: a run, a version of the registered model, and where they
-stand. All of it follows from the bundle, so a training that could not be logged is
-logged later just the same.
+stand. All of it follows from the bundle and the proposal kept beside it, so a training
+that could not be logged is logged later just the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from leadscore import tracking
 from leadscore.bundle import Bundle
 from leadscore.errors import LeadscoreError
 from leadscore.report import markdown, page, report_of
+from leadscore.workflows.kept_proposal import kept_proposal
 from leadscore.workflows.live import describe_live, name_version
 
 __all__ = [
@@ -80,11 +81,32 @@ def log_model(bundle: Bundle, models: Path, *, now: pd.Timestamp | None) -> Reco
     with tracking.opened(models) as store:
         logged = tracking.log_run(store, record)
         alias = name_version(store, logged, models, now=now)
-        if logged.is_new:
+        if _log_proposal(store, logged, record, models) or logged.is_new:
             describe_live(store, models)
     version = logged.version
     where = tracking.store_name(models)
     return Recorded(where, logged.run_id, version.number, alias, logged.is_new)
+
+
+def _log_proposal(
+    store: tracking.Store,
+    logged: tracking.Logged,
+    record: tracking.Record,
+    models: Path,
+) -> bool:
+    """Log what it would change, if it was compared; return whether that is news."""
+    proposal = kept_proposal(models, record.bundle.model_id)
+    if proposal is None:
+        return False
+    said = (
+        proposal.compared_said(),
+        proposal.entries_said(),
+        *proposal.thresholds_said(),
+    )
+    items = "\n".join(f"- {sentence}" for sentence in said if sentence)
+    words = f"{record.words}\n\nWhat it would change:\n\n{items}"
+    wanted = tracking.ProposalRecord(proposal.verdict, words, proposal.as_dict())
+    return tracking.log_proposal(store, logged.version, wanted)
 
 
 def _record(bundle: Bundle, models: Path) -> tracking.Record:

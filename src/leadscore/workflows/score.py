@@ -40,7 +40,7 @@ from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
 from leadscore.workflows.suspended import expired
 
-__all__ = ["Scored", "agreement_for", "score", "score_tables"]
+__all__ = ["Scored", "agreement_for", "check_functions", "score", "score_tables"]
 
 SHOWN = (ELIGIBLE, "disqualified")
 IF_RAISED = ("too old", "lost")  # off the list, unless they asked to be contacted
@@ -220,7 +220,7 @@ def rows_at(
     RefusedError
         A function of one's own is not the one that the model was trained with.
     """
-    _check_functions(bundle, tables)
+    check_functions(bundle, tables)
     agreement = bundle.agreement
     snapshots = snapshots_at(tables.leads, tables.outcomes, agreement, as_of)
     status = snapshots["status"]
@@ -239,7 +239,7 @@ def rows_at(
     return rows, pd.concat([left_out, unknown])
 
 
-def _check_functions(bundle: Bundle, tables: Tables) -> None:
+def check_functions(bundle: Bundle, tables: Tables) -> None:
     """Refuse, before any of it runs, other code than that of the training."""
     then = bundle.provenance.get("function_digests", {})
     named = {feature.file for feature in bundle.agreement.features.custom}

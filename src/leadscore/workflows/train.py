@@ -1,7 +1,8 @@
 """Train: from a data folder to a bundle, judged on later time.
 
 The recipe, straight down: read, place snapshots, say what came of them, build rows,
-learn from them, write the bundle, put the first one into use, log one run.
+learn from them, write the bundle, compare it with the model in use, log one run. The
+first one is put into use; no other is.
 
 With too little to learn from, the points serve alone, and the bundle says why.
 """
@@ -26,17 +27,21 @@ from leadscore.explain import typical_row
 from leadscore.features import declare_catalogue
 from leadscore.policy import engagement_edges
 from leadscore.progress import Tell, silent
+from leadscore.proposal import Proposal
 from leadscore.snapshots import training_snapshots
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
+from leadscore.workflows.kept_proposal import keep_proposal
 from leadscore.workflows.lacks import lacks_of
 from leadscore.workflows.learn import learn
 from leadscore.workflows.learnable import check_stage, label_for_training
 from leadscore.workflows.live import in_use
 from leadscore.workflows.promote import LOCK, LOCK_WAIT_S, finish_promotion
+from leadscore.workflows.proposal import propose
 from leadscore.workflows.provenance import model_id_of, provenance_of
 from leadscore.workflows.record import Recorded, record_run
 from leadscore.workflows.rows import build_rows
+from leadscore.workflows.side import Side
 
 __all__ = ["Trained", "train"]
 
@@ -60,6 +65,8 @@ class Trained:
         Where the run was logged, or why it was not.
     notes : tuple of str
         What became of a promotion that had been interrupted.
+    proposal : Proposal or None
+        What it would change; None: no other model is in use.
     """
 
     bundle: Bundle
@@ -69,6 +76,7 @@ class Trained:
     tables: Tables
     recorded: Recorded
     notes: tuple[str, ...] = ()
+    proposal: Proposal | None = None
 
     @property
     def is_degraded(self) -> bool:
@@ -112,11 +120,25 @@ def train(
             save_bundle(bundle, models)
         else:
             bundle = load_bundle(models, model_id)
+        side = Side(bundle, agreement, tables)
+        proposal = _propose(side, data=data, models=models, tell=tell)
         tell("logging the run")
         recorded, notes = _register(bundle, models, now)
     is_in_use = in_use(models) == model_id
     folder = models / model_id
-    return Trained(bundle, folder, is_new, is_in_use, tables, recorded, notes)
+    return Trained(bundle, folder, is_new, is_in_use, tables, recorded, notes, proposal)
+
+
+def _propose(
+    challenger: Side, *, data: Path, models: Path, tell: Tell
+) -> Proposal | None:
+    """Compare with the model in use, if that is another one, and keep what is found."""
+    champion_id = in_use(models)
+    if champion_id in ("", challenger.bundle.model_id):
+        return None
+    proposal = propose(challenger, champion_id, data=data, models=models, tell=tell)
+    keep_proposal(models, proposal)
+    return proposal
 
 
 def _register(
