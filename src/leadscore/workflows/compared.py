@@ -133,10 +133,10 @@ def _later_rows(challenger: Side, champion: Side) -> pd.DataFrame:
 def _may_be_seen(settled: pd.DataFrame, side: Side) -> np.ndarray:
     """Return which rows are of leads that a model may have been fitted on.
 
-    Leads that were not known at its newest as_of are not, and a model of a stated share
-    was fitted on nobody. Of the others it held some
-    out, by account; accounts may have become known since, so what it held out is asked
-    by the account of then and by that of today, and only what both say is believed.
+    A model of a stated share was fitted on nobody, and no model on leads that were not
+    known at its newest as_of. Of the others it held some out, by account. Accounts may
+    have become known since, so what it held out is asked by the account of then and by
+    that of today, and only what both say is believed.
     """
     if "stated" in side.model.settings:
         return np.zeros(len(settled), dtype=bool)
