@@ -137,7 +137,7 @@ def entries_needed(
     """
     if truth <= promised:
         return None
-    tried = _SIZES[_SIZES <= most]
+    tried = _SIZES[most >= _SIZES]
     enough = _powers(tried, truth, promised, confidence) >= wanted
     if not enough.any():
         return None

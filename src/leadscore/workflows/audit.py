@@ -21,7 +21,7 @@ from leadscore.store import read_tables
 from leadscore.tables import Tables
 from leadscore.workflows.audit_log import AuditLog, log_verdicts
 from leadscore.workflows.score import agreement_for
-from leadscore.workflows.verdicts import LEDGER, conversion_words, verdicts_at
+from leadscore.workflows.verdicts import conversion_words, verdicts_at
 
 __all__ = ["Audited", "audit", "audit_tables"]
 
