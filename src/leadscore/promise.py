@@ -453,13 +453,15 @@ class _Judged:
             n, k = counted.n + known.n, counted.n_converted + known.n_converted
             if n < PSEUDO / 5 or counted.n == 0:
                 continue
-            most = MOST_NEEDED if best is None else best + counted.n
+            # More would not come nearer than what was found.
+            most = MOST_NEEDED if best is None else math.ceil(best[0] * counted.n)
             needed = entries_needed(
                 k / n, self.rule.precision, self.rule.confidence, most=most
             )
             if needed is not None:
                 more = max(needed - counted.n, 0)
-                best = min(best or (np.inf, 0), (needed / counted.n, more))
+                found = (needed / counted.n, more)
+                best = found if best is None else min(best, found)
         return best[1] if best else None
 
 
