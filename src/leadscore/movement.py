@@ -101,6 +101,14 @@ class Lines:
     keep_sql: Array | float
     quarantine_us: int
 
+    def as_column(self) -> Lines:
+        """Return them as arrays of one threshold, for a replay."""
+        mql, sql, keep_mql, keep_sql = (
+            np.atleast_1d(line)
+            for line in (self.mql, self.sql, self.keep_mql, self.keep_sql)
+        )
+        return Lines(mql, sql, keep_mql, keep_sql, self.quarantine_us)
+
 
 def fresh(shape: tuple[int, ...]) -> State:
     """Return the state of leads of whom nothing was seen."""

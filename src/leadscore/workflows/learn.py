@@ -27,6 +27,7 @@ from leadscore.policy import Threshold
 from leadscore.progress import Tell
 from leadscore.promise import hand_raised_rate, prove
 from leadscore.tables import Tables
+from leadscore.waiting import cost_of_waiting
 from leadscore.workflows.backtest import Tuned, n_converted_groups, run_contest
 from leadscore.workflows.cadence import replay_cadence
 from leadscore.workflows.contest import Contest
@@ -53,8 +54,8 @@ class Learned:
     degraded : str
         Why it is less than it could be; empty where it is not.
     facts : dict
-        For the report: ``drivers, hand_raised, cadence, suspects``; for scoring:
-        ``slice_levels``.
+        For the report: ``drivers, hand_raised, waiting, cadence, suspects``; for
+        scoring: ``slice_levels``.
     """
 
     model: FittedModel | None
@@ -199,6 +200,7 @@ def _ship(
         "drivers": drivers,
         "slice_levels": _slice_levels(model, rows, asked, drivers, catalogue),
         "hand_raised": hand_raised_rate(found, agreement),
+        "waiting": cost_of_waiting(found, thresholds, agreement),
     }
     return Learned(model, thresholds, contest, degraded, facts)
 

@@ -21,7 +21,6 @@ from leadscore.movement import (
     RAISED,
     ROADS,
     SQL,
-    Lines,
     State,
     fresh,
     lines_of,
@@ -129,7 +128,7 @@ def relive_state(
     )
     gap = max_gap_us(agreement)
     done = replay(
-        history, _as_arrays(lines_of(bundle.thresholds, agreement)), max_gap_us=gap
+        history, lines_of(bundle.thresholds, agreement).as_column(), max_gap_us=gap
     )
     last = history.groupby("lead_id", sort=True)["as_of"].max()
     is_near = microseconds([as_of])[0] - microseconds(last) <= gap
@@ -140,14 +139,6 @@ def relive_state(
     for values, final in zip(state, done.final, strict=True):
         values[found] = final[at, 0]
     return state
-
-
-def _as_arrays(lines: Lines) -> Lines:
-    mql, sql, keep_mql, keep_sql = (
-        np.atleast_1d(line)
-        for line in (lines.mql, lines.sql, lines.keep_mql, lines.keep_sql)
-    )
-    return Lines(mql, sql, keep_mql, keep_sql, lines.quarantine_us)
 
 
 def _list_before(as_of: pd.Timestamp, agreement: Agreement) -> pd.Timestamp:
