@@ -48,7 +48,8 @@ def test_who_fell_back_within_the_quarantine_was_avoided_or_missed() -> None:
     assert cost == {"MQL": {"avoided": 1, "missed": 1, "delayed": 1, "days": 7.0}}
     assert waiting_words(cost, 7) == (
         "On the held-out leads the quarantine of 7 days kept 1 out of MQL that did not "
-        "convert, and 1 that did; 1 that converted entered later, by 7 days on average.",
+        "convert, and 1 that did; 1 that converted entered later, by 7 days on "
+        "average.",
     )
 
 

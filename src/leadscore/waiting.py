@@ -81,9 +81,9 @@ def _entries(
 
 def _compared(waited: pd.DataFrame, at_once: pd.DataFrame) -> dict[str, Any]:
     never = at_once[~at_once.index.isin(waited.index)]
-    both = at_once.join(waited, rsuffix="_later", how="inner")
-    late = both[(both["at_later"] > both["at"]) & (both["converted"] == 1)]
-    days = (late["at_later"] - late["at"]) / DAY_US
+    both = at_once.assign(later=waited["at"])
+    late = both[(both["later"] > both["at"]) & (both["converted"] == 1)]
+    days = (late["later"] - late["at"]) / DAY_US
     return {
         "avoided": int((never["converted"] == 0).sum()),
         "missed": int((never["converted"] == 1).sum()),
