@@ -11,12 +11,13 @@ AS_OF ?= 2026-01-01
 PORT ?= 5000
 SIZES ?= 1M 10M
 FLAML_SECONDS ?= 60
+FIRMS ?= 2000
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
 .PHONY: help init look train score audit promote rollback ui test proofs test-spark check \
   format data bench-features bench-real bench-truth bench-stranger \
-  bench-quality bench-immature bench-log lock clean
+  bench-promises bench-quality bench-immature bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +80,10 @@ bench-quality: $(VENV)/rivals/installed ## the model beside its rivals, hours (O
 	OMP_NUM_THREADS=1 $(VENV)/rivals/bin/python -m tests.benchmarks.quality \
 	  --flaml-seconds $(FLAML_SECONDS) $(if $(ONLY),--only $(ONLY)) \
 	  $(if $(CONVERSIONS),--sizes $(CONVERSIONS))
+
+bench-promises: $(VENV)/rivals/installed ## whether promises hold, hours (FIRMS=2000)
+	OMP_NUM_THREADS=1 $(VENV)/rivals/bin/python -m tests.benchmarks.promises \
+	  --firms $(FIRMS) $(if $(ONLY),--only $(ONLY))
 
 bench-immature: $(VENV)/installed ## what leads with an open window could teach
 	$(BIN)/python -m tests.benchmarks.immature

@@ -137,7 +137,7 @@ def entries_needed(
     """
     if truth <= promised:
         return None
-    tried = _SIZES[most >= _SIZES]
+    tried = _SIZES[: np.searchsorted(_SIZES, most, side="right")]
     enough = _powers(tried, truth, promised, confidence) >= wanted
     if not enough.any():
         return None

@@ -1,0 +1,1 @@
+"""Whether promises hold: simulated firms, real sets, drift, beside what others do."""
