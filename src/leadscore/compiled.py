@@ -13,6 +13,13 @@ from numba import njit
 
 __all__ = ["compiled", "inlined", "is_kept"]
 
+# Less to compile: nobody calls these from C, and no loop divides by what may be zero.
+_LEAN: dict[str, Any] = {
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
+
 
 def compiled(function: Any) -> Any:
     """Compile a function, and keep it where that is possible.
@@ -21,9 +28,9 @@ def compiled(function: Any) -> Any:
     place for it: it compiles at each start, for some seconds.
     """
     try:
-        return njit(cache=True, nogil=True)(function)
+        return njit(cache=True, **_LEAN)(function)
     except RuntimeError:
-        return njit(nogil=True)(function)
+        return njit(**_LEAN)(function)
 
 
 def inlined(function: Any) -> Any:
