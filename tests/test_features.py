@@ -62,7 +62,7 @@ from tests.histories import (
 )
 from tests.oracle import expected
 
-PARTS = ("features", "parts", "persona", "raised")
+PARTS = ("features", "parts", "persona", "raised", "rejected")
 SEEDS = st.integers(0, 2**32 - 1)
 slow = settings(
     max_examples=20,
