@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from leadscore import files
 from leadscore.bundle import Bundle
 from leadscore.store import read_tables
 from leadscore.tables import Tables
+from leadscore.tracking import store
 from leadscore.workflows.simulate import simulate_folder
 from leadscore.workflows.train import Trained, train
 
@@ -53,3 +56,44 @@ def bundle(trained: Trained) -> Bundle:
 @pytest.fixture(scope="session")
 def tables(trained: Trained, sample: Path) -> Tables:
     return read_tables(sample, trained.bundle.agreement)
+
+
+@pytest.fixture(scope="session")
+def empty_store(shared: Path) -> Path:
+    """A tracking store as MLflow makes it, with all its tables and nothing in them."""
+    made = shared / "empty-store" / "mlflow.db"
+    with files.lock(shared / "empty-store.lock", wait_s=300):
+        if not made.exists():
+            import mlflow
+
+            building = made.with_name("building.db")
+            building.parent.mkdir(exist_ok=True)
+            uri = f"sqlite:///{building}"
+            mlflow.MlflowClient(uri, uri).search_registered_models()
+            building.rename(made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def stores_are_copied(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is missing begins as a copy: MLflow makes its tables for seconds.
+
+    Not where the store is what is tested, nor in the model that all tests share, nor in
+    other processes: there MLflow makes it.
+    """
+    if request.node.path.name == "test_tracking.py":
+        return
+    lock_of = store._lock_of
+
+    def copied(uri: str, models: Path) -> Path:
+        database = store.database_of(uri)
+        # What cannot be written is for the store to say.
+        with contextlib.suppress(OSError):
+            if database is not None and not database.exists():
+                empty = request.getfixturevalue("empty_store")
+                shutil.copyfile(empty, database)
+        return lock_of(uri, models)
+
+    monkeypatch.setattr(store, "_lock_of", copied)
