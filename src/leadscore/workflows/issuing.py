@@ -83,17 +83,12 @@ def promise_of(
         for label, threshold in bundle.thresholds.items()
     }
     new = judged.said["label"].map(ids)
-    is_new = pd.Series(
-        (after.level > before.level)
-        | (after.road != before.road)
-        | (after.level < before.level),
-        new.index,
-    )
-    carried = memory.promise if not memory.is_first else new.mask(~is_new)
-    promised = new.where(is_new, carried)
+    # Only who rises by the nurtured road enters; of who falls, or had raised a hand
+    # when it rose, nothing was promised.
+    rises = after.level > before.level
+    stays = (after.level == before.level) & (after.road == before.road)
+    promised = new.where(rises, memory.promise.where(stays))
     promised = promised.where(after.road == NURTURED).astype("str")
-    # A fallen label is no entry: nothing is promised of it.
-    promised = promised.mask(after.level < before.level)
     return promised, promised.mask(promised.isin(suspended), "suspended")
 
 

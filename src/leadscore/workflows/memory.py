@@ -131,7 +131,9 @@ def relive_state(
         history, lines_of(bundle.thresholds, agreement).as_column(), max_gap_us=gap
     )
     last = history.groupby("lead_id", sort=True)["as_of"].max()
-    is_near = microseconds([as_of])[0] - microseconds(last) <= gap
+    # Past lists stand at midnights: so does this one, for the gap before it.
+    today = as_of.tz_convert(agreement.zone).normalize()
+    is_near = microseconds([today])[0] - microseconds(last) <= gap
     places = pd.Series(np.arange(len(last)), last.index)[is_near]
     place = places.reindex(rows.snapshots["lead_id"])
     found = place.notna().to_numpy()
