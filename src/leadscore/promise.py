@@ -14,9 +14,10 @@ Hothorn and Lehmacher, 1995; for risk control: Angelopoulos, Bates, Candes, Jord
 Lei, "Learn then Test", 2021): so, where leads are exchangeable, a promise that does not
 hold is made with a probability of at most ``1 - confidence``.
 
-The start is the threshold of the highest expected power: from the entries of the leads
-that the model was fitted on, by their out-of-fold probabilities, with 50 leads of the
-base rate added.
+The start is the threshold of the highest expected power, of those at which who stands
+in the label reaches the promise on average: from the entries of the leads that the
+model was fitted on, by their out-of-fold probabilities, with 50 leads of the base rate
+added.
 
 Where sales' capacity sets the threshold, the number of entries does, not their
 outcomes; so the exact lower bound of their share may be promised as it stands.
@@ -77,7 +78,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class _Counted:
-    """What a threshold would have done: entries by group, and who stands there."""
+    """What a threshold would have done: entries by group, and who stands there.
+
+    ``n`` and ``n_converted`` count groups whose outcome is known, ``n_leads`` all leads
+    that entered.
+    """
 
     n: int
     n_converted: int
@@ -192,14 +197,15 @@ def hand_raised_rate(found: Slice, agreement: Agreement) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        ``n, n_converted``, each lead counted once, and ``low, high``: the exact 95 %
-        interval of their share.
+        ``n, n_converted``, each lead (account) counted once, and ``low, high``: the
+        exact 95 % interval of their share.
     """
     never = np.array([np.inf])
     nobody = Lines(never, never, never, never, quarantine_us=0)
     done = replay(found.held_out, nobody, max_gap_us=max_gap_us(agreement))
     entries = done.entries(0, SQL, _us(found.since))
-    raised = entries.place[entries.road == RAISED]
+    groups = pd.factorize(found.held_out["group"])[0]
+    raised = _first_of_groups(entries, groups, RAISED)
     converted = found.held_out["converted"].to_numpy()[raised]
     converted = converted[~np.isnan(converted)]
     n, n_converted = len(converted), int(converted.sum())
@@ -241,14 +247,14 @@ def _count(
         stands = inside & (done.level[:, column] >= level)
         stands &= done.road[:, column] == NURTURED
         entries = done.entries(column, level, since_us)
-        places = _first_of_groups(entries, groups)
+        places = _first_of_groups(entries, groups, NURTURED)
         known = places[~np.isnan(converted[places])]
         counted.append(
             _Counted(
                 len(known),
                 int(converted[known].sum()),
                 entries.n_stock,
-                len(places),
+                int((entries.road == NURTURED).sum()),
                 float(probability[stands].mean()) if stands.any() else 0.0,
                 float(stands.sum() / max(inside.sum(), 1)),
             )
@@ -256,11 +262,11 @@ def _count(
     return counted
 
 
-def _first_of_groups(entries: Entries, groups: np.ndarray) -> np.ndarray:
-    """Return the places of the nurtured entries, the first of each group."""
-    nurtured = entries.place[entries.road == NURTURED]
-    _, first = np.unique(groups[nurtured], return_index=True)
-    return nurtured[np.sort(first)]
+def _first_of_groups(entries: Entries, groups: np.ndarray, road: int) -> np.ndarray:
+    """Return the places of the entries by a road, the first of each group."""
+    places = entries.place[entries.road == road]
+    _, first = np.unique(groups[places], return_index=True)
+    return places[np.sort(first)]
 
 
 class _Judged:
@@ -282,16 +288,26 @@ class _Judged:
     def place(self) -> int | None:
         """Return the place of the loosest threshold that holds; None: none does."""
         if self.rule.precision is None:
-            wanted = (self.rule.capacity_per_week or 0) * self._weeks()
-            wanted *= self.found.share
-            fitting = [p for p, c in enumerate(self.counted) if 0 < c.n <= wanted]
-            return fitting[-1] if fitting else None
+            return self._fitting(self.rule.capacity_per_week or 0)
         passed = None
         for place in range(self.start, len(self.grid)):
             if not self._holds(place):
                 break
             passed = place
         return passed
+
+    def _fitting(self, per_week: float) -> int | None:
+        """Return the place of the loosest threshold before the first that is too much.
+
+        All leads that enter are work, whatever becomes of them, two of an account too.
+        """
+        wanted = per_week * self._weeks() * self.found.share
+        fitting = None
+        for place, counted in enumerate(self.counted):
+            if counted.n_leads > wanted:
+                break
+            fitting = place if counted.n_leads else None
+        return fitting
 
     def _holds(self, place: int) -> bool:
         """Return whether those who enter prove it, and those who stand may reach it.
@@ -300,18 +316,22 @@ class _Judged:
         stand there for months at a low probability; no outcome enters, so it costs no
         confidence.
         """
+        promised = self.rule.precision or 0.0
+        return self._is_proven(place) and self.counted[place].standing >= promised
+
+    def _is_proven(self, place: int) -> bool:
         counted, promised = self.counted[place], self.rule.precision or 0.0
         chance = binom.sf(counted.n_converted - 1, counted.n, promised)
-        proven = counted.n > 0 and chance <= 1 - self.rule.confidence
-        return bool(proven and counted.standing >= promised)
+        return bool(counted.n > 0 and chance <= 1 - self.rule.confidence)
 
     def _start(self) -> int:
         per_expected = self._per_expected()
-        sizes = [counted.n * per_expected for counted in self.expected]
         promised, sure = self.rule.precision or 0.0, self.rule.confidence
+        # Where those who stand there would not reach it, nothing can hold.
         powers = [
-            power(size, truth, promised, sure)
-            for size, truth in zip(sizes, self._truths(), strict=True)
+            power(known.n * per_expected, truth, promised, sure)
+            * (known.standing >= promised)
+            for known, truth in zip(self.expected, self._truths(), strict=True)
         ]
         return int(np.argmax(powers)) if powers else 0
 
@@ -343,7 +363,7 @@ class _Judged:
         facts = self._facts(place)
         if place is None:
             n = max((counted.n for counted in self.counted), default=0)
-            because = f"{self._name()} {self._aim()}; {self._why_not(n, facts)}"
+            because = f"{self._name()} {self._aim()}; {self._why_not(facts)}"
             return Threshold(
                 self.label,
                 None,
@@ -404,12 +424,18 @@ class _Judged:
             return f"promises {self.rule.precision:.0%} of those who enter ({sure:.0%})"
         return f"takes {self.rule.capacity_per_week:g} leads a week"
 
-    def _why_not(self, n: int, facts: dict[str, Any]) -> str:
+    def _why_not(self, facts: dict[str, Any]) -> str:
         gate = f" of fit {self.rule.min_fit} or better" if self.rule.min_fit else ""
-        if n == 0:
+        if not any(counted.n_leads for counted in self.counted):
             return (
                 f"no held-out lead{gate} enters at a threshold that was tried, so it "
                 "is not issued by probability."
+            )
+        held = self.place()
+        if held is not None:
+            return (
+                f"it holds from {self.grid[held]:.1%} on, above SQL's threshold, and "
+                "who is SQL must be MQL or better, so it is not issued by probability."
             )
         if self.rule.precision is None:
             return (
@@ -421,6 +447,11 @@ class _Judged:
             f"at the threshold that was to prove it {tried.n_converted} of {tried.n} "
             "held-out leads converted"
         )
+        if self._is_proven(self.start):
+            return (
+                f"{best}, but those who stand above it have a probability of "
+                f"{tried.standing:.0%} on average, so it is not issued by probability."
+            )
         return f"{best}, which proves less, so it is not issued by probability. " + (
             _outlook(facts)
         )
@@ -428,7 +459,12 @@ class _Judged:
     def _facts(self, place: int | None) -> dict[str, Any]:
         """Return what was tried, and what would be possible."""
         tried = [
-            {"probability": at, "n": c.n, "n_converted": c.n_converted}
+            {
+                "probability": at,
+                "n": c.n,
+                "n_converted": c.n_converted,
+                "n_leads": c.n_leads,
+            }
             for at, c in zip(self.grid, self.counted, strict=True)
         ]
         start, sure = self.counted[self.start], self.rule.confidence
