@@ -9,15 +9,16 @@ MODELS ?= models
 # The sample ends here; give the day you mean, or AS_OF=today, for your own data.
 AS_OF ?= 2026-01-01
 PORT ?= 5000
+CAPACITY ?= 8/week
 SIZES ?= 1M 10M
 FLAML_SECONDS ?= 60
 FIRMS ?= 2000
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 
 .DEFAULT_GOAL := help
-.PHONY: help init look train score audit promote rollback ui test proofs test-spark check \
+.PHONY: help init look train score plan audit promote rollback ui test proofs test-spark check \
   format data bench-features bench-real bench-truth bench-stranger \
-  bench-promises bench-quality bench-immature bench-log lock clean
+  bench-promises bench-quality bench-immature bench-capacity bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +34,9 @@ train: $(VENV)/installed ## train a model (DATA=folder)
 
 score: $(VENV)/installed ## score leads (DATA=folder AS_OF=day OUT=file)
 	$(BIN)/leadscore score "$(DATA)" --models "$(MODELS)" --as-of $(AS_OF) --out "$(OUT)"
+
+plan: $(VENV)/installed ## what a capacity would bring (DATA=folder CAPACITY=25/week)
+	$(BIN)/leadscore plan "$(DATA)" --models "$(MODELS)" --capacity "$(CAPACITY)"
 
 audit: $(VENV)/installed ## whether promises were kept (DATA=folder)
 	$(BIN)/leadscore audit "$(DATA)" --models "$(MODELS)"
@@ -90,6 +94,9 @@ bench-immature: $(VENV)/installed ## what leads with an open window could teach
 
 bench-stranger: $(VENV)/installed ## from foreign files to a list: commands, seconds
 	$(BIN)/python -m tests.benchmarks.stranger
+
+bench-capacity: $(VENV)/installed ## planned beside what came, on simulated firms
+	$(BIN)/python -m tests.benchmarks.capacity
 
 bench-log: $(VENV)/installed ## what logging a training costs
 	$(BIN)/python -m tests.benchmarks.logging_cost

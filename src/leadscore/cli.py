@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_train,
         _add_score,
         _add_audit,
+        _add_plan,
         _add_promote,
         _add_forget,
         _add_log,
@@ -198,6 +199,30 @@ def _add_audit(verbs: Any) -> None:
         metavar="PATH",
         help="default: ledger.sqlite below the models",
     )
+    _add_models(parser)
+
+
+def _add_plan(verbs: Any) -> None:
+    parser = _verb(verbs, "plan", _plan, "say what a capacity of sales would bring")
+    _add_data(parser)
+    parser.add_argument(
+        "--capacity",
+        metavar="N",
+        help="25/week, or 100/month (default: capacity_per_week of the agreement)",
+    )
+    parser.add_argument(
+        "--label",
+        choices=["SQL", "MQL"],
+        default="SQL",
+        help="what goes to sales; MQL means MQL or better (default: SQL)",
+    )
+    parser.add_argument(
+        "--per-rep",
+        type=float,
+        metavar="N",
+        help="leads a week that one rep works (default: a quarter of the capacity)",
+    )
+    parser.add_argument("--model", metavar="ID", help="default: the model in use")
     _add_models(parser)
 
 
@@ -347,6 +372,28 @@ def _audit(arguments: argparse.Namespace, terminal: Terminal) -> int:
     facts = summary.audit_facts(audited)
     terminal.show(lines, facts)
     return _done(facts["degraded"], arguments)
+
+
+def _plan(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from leadscore import summary
+    from leadscore.bundle import current_model, load_bundle
+    from leadscore.workflows.plan import parse_capacity, plan
+
+    given = arguments.capacity
+    capacity = None if given is None else parse_capacity(given)
+    model_id = arguments.model or current_model(arguments.models)
+    planned = plan(
+        arguments.data,
+        load_bundle(arguments.models, model_id),
+        label=arguments.label,
+        capacity=capacity,
+        per_rep=arguments.per_rep,
+        tell=terminal.tell,
+    )
+    lines = summary.plan_lines(planned)
+    lines += _keep_rejects(planned.tables.rejects, _rejects_path(arguments))
+    terminal.show(lines, summary.plan_facts(planned))
+    return EXIT_OK
 
 
 def _is_whole(ledger: Path, arguments: argparse.Namespace, terminal: Terminal) -> bool:

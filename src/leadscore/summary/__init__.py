@@ -17,6 +17,7 @@ from leadscore.summary.check import check_facts, check_lines
 from leadscore.summary.forgetting import forget_facts, forget_lines
 from leadscore.summary.init import init_facts, init_lines
 from leadscore.summary.lines import WIDTH
+from leadscore.summary.plan import plan_facts, plan_lines
 from leadscore.summary.promotion import promote_facts, promote_lines
 from leadscore.summary.recording import recorded_facts, recorded_lines
 from leadscore.summary.scoring import score_facts, score_lines
@@ -35,6 +36,8 @@ __all__ = [
     "init_lines",
     "ledger_facts",
     "ledger_lines",
+    "plan_facts",
+    "plan_lines",
     "promote_facts",
     "promote_lines",
     "recorded_facts",
