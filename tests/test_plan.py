@@ -55,9 +55,11 @@ from tests.benchmarks.capacity import (
     START,
     STREAM_GRID,
     WEEK,
+    false_promises,
     judge_stream,
     realised,
     stream,
+    true_precisions,
 )
 from tests.plan_oracle import walk
 
@@ -463,6 +465,8 @@ def test_the_intervals_hold_what_came_as_often_as_they_say() -> None:
     for name in ("arrivals", "conversions"):
         held = 1 - (judged[f"{name}_below"] + judged[f"{name}_above"]).mean()
         assert 0.82 <= held <= 0.98, name  # 90 % said; three standard errors of 100
+    false = false_promises(judged.to_dict("records"), true_precisions())
+    assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
 
 
 def test_the_backtest_counts_what_a_walk_finds(history: pd.DataFrame) -> None:
@@ -583,15 +587,19 @@ def test_the_past_is_of_leads_that_the_model_never_saw(
     assert (sample_past.proven["value"] > 0).any()
 
 
-def test_the_sample_is_planned_in_lines_of_eighty(
-    trained: Trained, sample: Path, models: Path, capsys: pytest.CaptureFixture[str]
+def lines_of(found: Plan, past: Past, bundle: Bundle, tables: Tables) -> list[str]:
+    lines = plan_lines(Planned(found, past, bundle, tables, ()))
+    assert max(map(len, lines)) <= 80
+    return lines
+
+
+def test_the_sample_is_planned_in_marketings_words(
+    bundle: Bundle, tables: Tables, sample_past: Past
 ) -> None:
-    arguments = ["plan", str(sample), "--models", str(models), "--capacity", "8/week"]
-    assert main([*arguments, "--model", trained.bundle.model_id]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith(
-        f"plan for SQL at 8 leads a week, model {trained.bundle.model_id}\n"
-    )
+    found = plan_tables(bundle, sample_past, label="SQL", capacity=8, per_rep=2)
+    lines = lines_of(found, sample_past, bundle, tables)
+    assert lines[0] == f"plan for SQL at 8 leads a week, model {bundle.model_id}"
+    said = "\n".join(lines)
     for name in (
         "threshold ",
         "conversions ",
@@ -603,8 +611,26 @@ def test_the_sample_is_planned_in_lines_of_eighty(
         "coming weeks ",
     ):
         assert f"\n{name}" in said
-    assert max(map(len, said.splitlines())) <= 80
-    assert "--per-rep" in said
+    assert "can be promised with 95 % confidence" in " ".join(said.split())
+    assert "one rep: 2 leads a week (--per-rep)" in said
+
+
+def test_a_queue_that_grows_and_a_team_of_one_are_said(
+    bundle: Bundle, tables: Tables, sample_past: Past
+) -> None:
+    found = plan_tables(bundle, sample_past, label="SQL", capacity=1, per_rep=1)
+    lines = lines_of(found, sample_past, bundle, tables)
+    said = " ".join(" ".join(lines).split())
+    assert "more than can be worked; nothing is left for the nurtured road" in said
+    assert "the queue never ends, it grows by" in said
+    assert "one fewer nobody would be left: a rep works 1 leads a week" in said
+
+
+def test_more_than_all_leads_of_the_sample_is_refused(
+    bundle: Bundle, sample_past: Past
+) -> None:
+    with pytest.raises(UsageError, match="5000 leads a week is more than all leads"):
+        plan_tables(bundle, sample_past, label="SQL", capacity=5000, per_rep=2)
 
 
 def test_the_plan_is_one_json_object_with_the_curve(
@@ -630,7 +656,6 @@ def test_the_plan_is_one_json_object_with_the_curve(
     [
         ("0/week", "above zero"),
         ("lots", "25/week"),
-        ("5000/week", "more than all leads"),
     ],
 )
 def test_a_capacity_that_cannot_be_is_a_line_and_two(
@@ -681,7 +706,7 @@ def test_without_amounts_one_line_says_so(
     silent = replace(sample_past, has_amounts=False)
     found = plan_tables(bundle, silent, label="SQL", capacity=8, per_rep=2)
     assert found.step.revenue is None
-    lines = plan_lines(Planned(found, silent, bundle, tables, ()))
+    lines = lines_of(found, silent, bundle, tables)
     said = [line for line in lines if line.startswith("revenue")]
     assert said == [
         "revenue      no outcome has an amount, so nothing is said of revenue"

@@ -1,15 +1,15 @@
 """The capacity backtest: what was planned beside what came, on simulated firms.
 
-    python -m tests.benchmarks.capacity [--firms 40] [--leads 4000]
+    python -m tests.benchmarks.capacity [--firms 40] [--leads 4000] [--streams 300]
 
 Goes in: seeds. Comes out, on the terminal: how often the stated intervals of arrivals,
 conversions and revenue held what came in the quarter after the plan, how far off the
 plan was on average, and how often the precision that it would promise was true.
 
-Two kinds of firms. *Firms* are those of `leadscore.simulate`, with a cheap learner
-(ridge) fitted on what was known at an origin; the catalogue, the features, the replay
-and the plan are the product's own. Planned at two origins each, a quarter apart.
-*Streams* are drawn here, without features: leads whose true probability is known, so
+Two kinds of firms. *Firms* are those of `leadscore.simulate`, with a cheap learner (the
+points, calibrated) fitted on what was known at an origin; the catalogue, the features,
+the replay and the plan are the product's own. Planned at two origins each, a quarter
+apart. *Streams* are drawn here, without features: leads whose true probability is known, so
 that hundreds can be had in minutes. What came is counted by loops of this module's own,
 from the labels of `leadscore.replay`.
 """
@@ -37,6 +37,7 @@ from leadscore.replay import max_gap_us, replay
 from leadscore.snapshots import (
     DAY_US,
     label_snapshots,
+    microseconds,
     past_lists,
     training_snapshots,
 )
@@ -47,18 +48,28 @@ from leadscore.workflows.relived import relive
 from leadscore.workflows.rows import build_rows
 from leadscore.workflows.simulate import simulate_folder
 
-__all__ = ["AGREEMENT", "STREAM_GRID", "judge_stream", "realised", "stream"]
+__all__ = [
+    "AGREEMENT",
+    "STREAM_GRID",
+    "false_promises",
+    "judge_firm",
+    "judge_stream",
+    "realised",
+    "stream",
+    "true_precisions",
+]
 
 WEEK = pd.Timedelta(weeks=1)
 START = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us")
 SHARES = (0.3, 0.45, 0.6)  # capacities, of the leads that come onto the list
-STREAM_GRID = tuple(np.geomspace(0.6, 0.02, 25))
+STREAM_GRID = tuple(float(p) for p in np.geomspace(0.6, 0.02, 25))
 AGREEMENT = Agreement.model_validate(
     {
         "conversion": {"horizon_days": 91, "reporting_lag_days": 0},
         "training": {"promise_days": 364},
     }
 )
+GAP_US = max_gap_us(AGREEMENT)
 
 
 # ---------------------------------------------------------------------------- streams
@@ -155,6 +166,25 @@ def judge_stream(
         yield beside(plan, share, realised(seen, plan.step, AGREEMENT, end))
 
 
+def true_precisions(*, per_week: float = 300.0) -> dict[float, float]:
+    """Return, by threshold, what share of the groups that enter a stream converts.
+
+    From one large stream, counted as promises count: entries of a year by the nurtured
+    road, a group once, those that stood there before left out.
+    """
+    seen = stream(np.random.default_rng(12345), n_weeks=95, per_week=per_week)
+    since = int(microseconds([START + 29 * WEEK])[0])
+    mature = seen[seen["week"] <= 95 - 14].reset_index(drop=True)
+    found = {}
+    for threshold in STREAM_GRID:
+        done = replay(mature, _lines_at(threshold, AGREEMENT), max_gap_us=GAP_US)
+        entries = done.entries(0, SQL, since)
+        place = entries.place[entries.road == NURTURED]
+        first = mature.iloc[place].drop_duplicates("group")
+        found[threshold] = float(first["converted"].mean())
+    return found
+
+
 # ------------------------------------------------------------------------------ firms
 
 
@@ -242,9 +272,8 @@ def realised(
     seen: pd.DataFrame, step: Step, agreement: Agreement, newest: pd.Timestamp
 ) -> dict[str, float]:
     """Return what came in the quarter after the newest list, counted lead by lead."""
-    at = np.array([np.inf if step.probability is None else step.probability])
-    keep = at * agreement.movement.keep_share
-    lines = Lines(at, at, keep, keep, agreement.quarantine_days * DAY_US)
+    at = np.inf if step.probability is None else step.probability
+    lines = _lines_at(at, agreement)
     done = replay(seen, lines, max_gap_us=max_gap_us(agreement))
     rows = pd.DataFrame(
         {
@@ -273,9 +302,16 @@ def realised(
     }
 
 
+def _lines_at(threshold: float, agreement: Agreement) -> Lines:
+    at = np.array([threshold])
+    keep = at * agreement.movement.keep_share
+    return Lines(at, at, keep, keep, agreement.quarantine_days * DAY_US)
+
+
 def beside(plan: Plan, share: float, came: dict[str, float]) -> dict[str, float]:
     """Return one comparison, flat."""
     told: dict[str, float] = {"share": share, "bound": plan.step.bound}
+    told["probability"] = plan.step.probability or np.inf
     told["is_nurturing"] = float(plan.step.probability is not None)
     for name in ("arrivals", "conversions", "revenue"):
         expected, low, high = getattr(plan.step, name)
@@ -315,6 +351,7 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=4000)
     parser.add_argument("--streams", type=int, default=300)
     asked = parser.parse_args()
+    truths = true_precisions()
     for per_week in (10.0, 40.0):
         rows = [
             row
@@ -322,11 +359,20 @@ def main() -> None:
             for row in judge_stream(np.random.default_rng(seed), per_week=per_week)
         ]
         _show_by_share(f"streams of {per_week:g} leads a week", rows)
+        print(f"  promises that are false: {false_promises(rows, truths):.1%}")
     rows = []
     for seed in range(asked.firms):
         with tempfile.TemporaryDirectory() as folder:
             rows += judge_firm(Path(folder), n_leads=asked.leads, seed=100 + seed)
     _show_by_share(f"firms of {asked.leads:,} leads in two years", rows)
+
+
+def false_promises(rows: list[dict[str, float]], truths: dict[float, float]) -> float:
+    """Return the share of plans whose promise is above the true precision."""
+    nurturing = [row for row in rows if row["is_nurturing"]]
+    return float(
+        np.mean([row["bound"] > truths[row["probability"]] for row in nurturing])
+    )
 
 
 def _show_by_share(title: str, rows: list[dict[str, float]]) -> None:

@@ -144,10 +144,16 @@ def _wait(plan: Plan) -> str:
             f"of the last {plan.n_spans} {_spans(days)}, {waits} would have ended with "
             f"leads waiting ({queue.longest_queue} in a row); a lead waits "
             f"{queue.mean_wait * days:.0f} days on average, "
-            f"{queue.longest_wait * days} at most; a queue lasts "
-            f"{plan.queue_spans * days / 7:.1f} weeks"
+            f"{queue.longest_wait * days} at most; {_lasts(plan)}"
         )
     return "; then ".join(said)
+
+
+def _lasts(plan: Plan) -> str:
+    too_many = plan.step.arrivals[0] - plan.step.capacity
+    if too_many > 0:
+        return f"the queue never ends, it grows by {_few(too_many)} a week"
+    return f"a queue lasts {plan.queue_spans * plan.span_days / 7:.1f} weeks"
 
 
 def _change(change: Change | None, plan: Plan) -> str:
