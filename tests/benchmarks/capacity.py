@@ -9,9 +9,9 @@ plan was on average, and how often the precision that it would promise was true.
 Two kinds of firms. *Firms* are those of `leadscore.simulate`, with a cheap learner (the
 points, calibrated) fitted on what was known at an origin; the catalogue, the features,
 the replay and the plan are the product's own. Planned at two origins each, a quarter
-apart. *Streams* are drawn here, without features: leads whose true probability is known, so
-that hundreds can be had in minutes. What came is counted by loops of this module's own,
-from the labels of `leadscore.replay`.
+apart. *Streams* are drawn here, without features: leads whose true probability is known,
+so that hundreds can be had in minutes. What came is counted anew, from the labels of
+`leadscore.replay`.
 """
 
 from __future__ import annotations
