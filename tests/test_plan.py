@@ -30,6 +30,7 @@ from leadscore.plan.arrivals import (
 from leadscore.plan.foreseen import (
     Road,
     draw_conversions,
+    draw_moves,
     draw_revenue,
     draw_spans,
 )
@@ -97,7 +98,8 @@ def past(history: pd.DataFrame) -> Past:
         (history["group"].astype(int) % 3 == 0) & (history["week"] <= newest - 13)
     ].reset_index(drop=True)
     since = START + (newest - 45) * WEEK
-    return Past(history, proven, since, N_WEEKS, has_amounts=True)
+    mature = history[history["week"] <= newest - 13]
+    return Past(history, proven, mature, since, N_WEEKS, has_amounts=True)
 
 
 def planned(past: Past, capacity: float, **more: Any) -> Plan:
@@ -202,12 +204,12 @@ def test_what_can_be_promised_counts_entries_as_promises_do(past: Past) -> None:
 def test_the_threshold_is_the_loosest_that_does_not_bring_too_many(past: Past) -> None:
     weekly = planned(past, 2.0).curve["per_week"]
     # Right at each threshold's own number, and a hair below it.
-    for capacity in (*weekly[3:7], *(weekly[3:7] - 1e-6)):
+    for capacity in (*weekly[2:5], *(weekly[2:5] - 1e-6), 5.0):
         found = planned(past, capacity)
         curve, step = found.curve, found.step
         place = curve.index[curve["probability"] == (step.probability or np.inf)][0]
         assert (curve["per_week"][: place + 1] <= capacity).all()
-        assert place + 1 == len(curve) or curve["per_week"][place + 1] > capacity
+        assert curve["per_week"][place + 1] > capacity
         assert step.raised + step.nurtured == pytest.approx(curve["per_week"][place])
 
 
@@ -382,7 +384,7 @@ def test_totals_of_coming_weeks_vary_as_a_prediction_must() -> None:
 
 def test_no_conversion_so_far_is_not_none_for_sure() -> None:
     road = Road(30, 0, np.ones(30), np.zeros(30))
-    drawn = draw_conversions(road, np.full(4000, 100), rng())
+    drawn = draw_conversions(road, np.full(4000, 100), rng(), np.ones(4000))
     assert np.quantile(drawn, 0.05) == 0
     assert 3 <= np.quantile(drawn, 0.95) <= 10  # exact 95 % bound: 9.5 % of 100
     assert draw_revenue(road, np.full(10, 100), rng()).tolist() == [0.0] * 10
@@ -393,9 +395,35 @@ def test_leads_of_one_account_make_the_interval_wider() -> None:
     together = Road(60, 15, np.full(20, 3.0), np.zeros(20))
     arrivals = np.full(4000, 60)
     narrow, wide = (
-        draw_conversions(road, arrivals, rng()).std() for road in (alone, together)
+        draw_conversions(road, arrivals, rng(), np.ones(4000)).std()
+        for road in (alone, together)
     )
     assert wide > 1.5 * narrow
+
+
+def quarters(*rates: float) -> pd.DataFrame:
+    """A quarter of 400 leads each at these rates, and a list before them all."""
+    n = 400
+    rows = [
+        (START + pd.Timedelta(days=91 * (q + 1)), f"{q}-{i}", float(i < rate * n))
+        for q, rate in enumerate(rates)
+        for i in range(n)
+    ]
+    rows.append((START, "first", 0.0))
+    return pd.DataFrame(rows, columns=["as_of", "group", "converted"])
+
+
+def test_rates_may_move_as_far_as_quarters_did_beyond_chance() -> None:
+    steady = draw_moves(quarters(0.1, 0.1, 0.1, 0.1), n_draws=1000, rng=rng())
+    assert steady.tolist() == [1.0] * 1000
+    assert draw_moves(quarters(0.1, 0.3), n_draws=5, rng=rng()).tolist() == [1.0] * 5
+    moved = draw_moves(quarters(0.05, 0.1, 0.2, 0.1), n_draws=20_000, rng=rng())
+    log = np.log([20.5, 40.5, 80.5, 40.5])
+    chance = np.mean([1 / 20.5, 1 / 40.5, 1 / 80.5, 1 / 40.5]) - 1 / 401
+    scale = math.sqrt((log.var(ddof=1) - chance) * 5 / 4)
+    middle = np.quantile(np.log(moved), [0.25, 0.5, 0.75])
+    # Quartiles of Student's t of three degrees: 0.765.
+    assert middle == pytest.approx([-0.765 * scale, 0, 0.765 * scale], abs=0.02)
 
 
 def test_revenue_is_that_of_the_held_out_arrivals_on_average() -> None:

@@ -9,7 +9,7 @@ plan was on average, and how often the precision that it would promise was true.
 Two kinds of firms. *Firms* are those of `leadscore.simulate`, with a cheap learner (the
 points, calibrated) fitted on what was known at an origin; the catalogue, the features,
 the replay and the plan are the product's own. Planned at two origins each, a quarter
-apart. *Streams* are drawn here, without features: leads whose true probability is known,
+apart. *Streams* are drawn here, without features: leads of known true probability,
 so that hundreds can be had in minutes. What came is counted anew, from the labels of
 `leadscore.replay`.
 """
@@ -149,7 +149,8 @@ def judge_stream(
     proven = seen[is_out & (seen["week"] <= mature)].reset_index(drop=True)
     listed = seen[seen["week"] <= newest].reset_index(drop=True)
     since = START + (mature - 52) * WEEK
-    past = Past(listed, proven, since, n_past, has_amounts=True)
+    told = seen.loc[seen["week"] <= mature, ["as_of", "group", "converted"]]
+    past = Past(listed, proven, told, since, n_past, has_amounts=True)
     end = START + newest * WEEK
     for share in capacities:
         capacity = share * per_week

@@ -7,7 +7,8 @@ of conversions is drawn from its Jeffreys posterior and then the conversions by 
 revenue is drawn twice by groups. Trials are counted by group (account, else lead), and
 leads of a group convert together: cautious where they do not.
 
-Not covered: that the coming weeks are unlike the recent ones.
+Rates move, too: how far past quarters differed beyond chance is how far the coming one
+may be off. Not covered: what the past never showed, and a trend that goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-__all__ = ["Road", "draw_conversions", "draw_revenue", "draw_spans", "road_of"]
+__all__ = [
+    "Road",
+    "draw_conversions",
+    "draw_moves",
+    "draw_revenue",
+    "draw_spans",
+    "road_of",
+]
+
+_QUARTER = pd.Timedelta(days=91)
+_MOST_QUARTERS = 8
+_FARTHEST = 3.0  # a t of few degrees would have the rate tenfold now and then
 
 _BLOCK = 50  # draws at a time
 _NO_HISTORY = 0.5  # pseudo-conversions and pseudo-failures: Jeffreys' prior
@@ -80,8 +92,42 @@ def draw_spans(
     return np.take_along_axis(past, taken, axis=1)
 
 
+def draw_moves(
+    mature: pd.DataFrame, *, n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return by which factor the coming quarter's rates are off.
+
+    The share of groups on the lists of a quarter that convert, quarter by quarter: the
+    variance of its logarithm beyond that of chance (method of moments), drawn as a
+    prediction from so few quarters is (Student's t). No model is asked, so all leads
+    tell. With fewer than three whole quarters nothing is known of it: factors are 1.
+
+    Parameters
+    ----------
+    mature : DataFrame
+        ``as_of, group, converted`` of all leads on mature lists; null is left out.
+
+    Returns
+    -------
+    float array of shape (n_draws,)
+    """
+    known = mature[mature["converted"].notna()]
+    back = (known["as_of"].max() - known["as_of"]) // _QUARTER
+    first = known.assign(back=back).drop_duplicates(["back", "group"])
+    first = first[(first["back"] < back.max()) & (first["back"] < _MOST_QUARTERS)]
+    counted = first.groupby("back")["converted"].agg(["size", "sum"])
+    n = len(counted)
+    if n < 3:
+        return np.ones(n_draws)
+    hits, of = counted["sum"].to_numpy() + _NO_HISTORY, counted["size"].to_numpy() + 1
+    by_chance = (1 / hits - 1 / of).mean()
+    apart = max(float(np.log(hits / of).var(ddof=1) - by_chance), 0.0)
+    far = np.clip(rng.standard_t(n - 1, n_draws), -_FARTHEST, _FARTHEST)
+    return np.exp(np.sqrt(apart * (1 + 1 / n)) * far)
+
+
 def draw_conversions(
-    road: Road, arrivals: np.ndarray, rng: np.random.Generator
+    road: Road, arrivals: np.ndarray, rng: np.random.Generator, moves: np.ndarray
 ) -> np.ndarray:
     """Return how many of the coming arrivals convert.
 
@@ -90,6 +136,8 @@ def draw_conversions(
     road : Road
     arrivals : array of shape (n_draws,)
     rng : Generator
+    moves : array of shape (n_draws,)
+        By which factor rates are off: `draw_moves`.
 
     Returns
     -------
@@ -99,6 +147,7 @@ def draw_conversions(
     per_group = road.n_arrivals / n_groups if n_groups else 1.0
     hits = road.rate * n_groups
     share = rng.beta(hits + _NO_HISTORY, n_groups - hits + _NO_HISTORY, len(arrivals))
+    share = np.minimum(share * moves, 1.0)
     return rng.binomial(np.rint(arrivals / per_group).astype(int), share) * per_group
 
 

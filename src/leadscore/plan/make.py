@@ -37,6 +37,7 @@ from leadscore.plan.arrivals import (
 )
 from leadscore.plan.foreseen import (
     draw_conversions,
+    draw_moves,
     draw_revenue,
     draw_spans,
     road_of,
@@ -146,6 +147,7 @@ class _Seen:
         self.n_ahead = math.ceil(WEEKS_AHEAD * 7 / self.recent.span_days)
         n_recent = len(self.recent.listed)
         self.spans = draw_spans(n_recent, self.n_ahead, n_draws=N_DRAWS, rng=rng)
+        self.moves = draw_moves(past.mature, n_draws=N_DRAWS, rng=rng)
         self.seed = int(rng.integers(2**32))
         lines = self._lines(self.grid)
         done = replay(past.proven, lines, max_gap_us=self.gap)
@@ -192,9 +194,9 @@ class _Seen:
         came = self._came(place)
         for is_raised, total in zip((True, False), totals, strict=True):
             road = road_of(came, is_raised=is_raised)
-            converted += draw_conversions(road, total, rng)
+            converted += draw_conversions(road, total, rng, self.moves)
             if self.past.has_amounts:
-                brought += draw_revenue(road, total, rng)
+                brought += draw_revenue(road, total, rng) * self.moves
                 expected += road.value_per_arrival * self._weekly(float(total.mean()))
         row = self.curve.loc[place]
         return Step(

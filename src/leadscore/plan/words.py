@@ -31,6 +31,8 @@ class Past:
     proven : DataFrame
         The same of the held-out leads up to the newest mature list, with ``group``,
         ``converted`` (null: not known) and ``value`` (revenue within the horizon).
+    mature : DataFrame
+        ``as_of, group, converted`` of all leads on all mature lists, held out or not.
     since : Timestamp
         The outcomes of arrivals in ``[since, newest mature list]`` count.
     n_weeks : int
@@ -41,6 +43,7 @@ class Past:
 
     listed: pd.DataFrame
     proven: pd.DataFrame
+    mature: pd.DataFrame
     since: pd.Timestamp
     n_weeks: float
     has_amounts: bool

@@ -193,8 +193,8 @@ def _outlook(plan: Plan) -> str:
 def _rests_on(plan: Plan) -> list[str]:
     said = [
         f"{_percent(CONFIDENCE)} intervals, of the mean of the coming {WEEKS_AHEAD} "
-        "weeks: what is not known of the rates, counted by lead (account), and chance. "
-        "That the coming weeks are unlike the recent ones is not in them",
+        "weeks: what is not known of the rates, counted by lead (account), how much "
+        "quarters differed so far, and chance. A trend that goes on is not in them",
         f"one rep: {_few(plan.per_rep)} leads a week (--per-rep); their interval is of "
         "the rates alone",
     ]

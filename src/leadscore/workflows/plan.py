@@ -178,30 +178,29 @@ def past_of(bundle: Bundle, tables: Tables, *, tell: Tell = silent) -> Past:
         raise DataError(_nothing_mature(pairs, agreement, end))
     days = training.promise_days or agreement.conversion.horizon_days
     since = pairs.loc[pairs["is_mature"], "as_of"].max() - pd.Timedelta(days=days)
-    is_out = held_out(
-        groups_of(pairs), share=training.promise_share, seed=training.seed
-    )
+    pairs = pairs.assign(group=groups_of(pairs))
+    share, seed = training.promise_share, training.seed
+    is_out = held_out(pairs["group"].to_numpy(), share=share, seed=seed)
     newest, first = pairs["as_of"].max(), pairs["as_of"].min()
     recent = newest - pd.Timedelta(weeks=RECENT_WEEKS)
     asked = (pairs["as_of"] >= recent) | is_out & (pairs["as_of"] >= since)
     there = pairs["lead_id"].isin(pairs.loc[asked, "lead_id"])
     columns = bundle.catalogue, bundle.engagement_edges, agreement
     seen = relive(tables, pairs[there], model, *columns, tell=tell)
-    seen = seen.assign(group=groups_of(seen))
-    is_out = held_out(
-        seen["group"].to_numpy(), share=training.promise_share, seed=training.seed
-    )
+    is_out = held_out(seen["group"].to_numpy(), share=share, seed=seed)
     proven = seen[is_out & seen["is_mature"].to_numpy()].reset_index(drop=True)
     if proven.empty:
         msg = (
             "no lead of a mature list was held out from training, so nothing tells "
             "what a threshold brings. Plan again with more leads, or train with a "
-            f"higher training.promise_share than {training.promise_share:g}."
+            f"higher training.promise_share than {share:g}."
         )
         raise DataError(msg)
     value, has_amounts = revenue_of(proven, tables.outcomes, agreement, end)
     weeks = (newest - first) / pd.Timedelta(weeks=1) + 1
-    return Past(seen, proven.assign(value=value), since, float(weeks), has_amounts)
+    mature = pairs.loc[pairs["is_mature"], ["as_of", "group", "converted"]]
+    proven = proven.assign(value=value)
+    return Past(seen, proven, mature, since, float(weeks), has_amounts)
 
 
 def revenue_of(
