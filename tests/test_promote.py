@@ -462,7 +462,7 @@ def test_a_challenger_that_is_not_better_is_refused_with_what_was_measured(
     keep_proposal(own, proposed(bundle.model_id, *interval))
     assert main(["promote", "--models", str(own)]) == 77
     value, low, high = (f"{x:+.4f}" for x in interval)
-    assert capsys.readouterr().err.strip() == (
+    assert capsys.readouterr().err.splitlines()[-1] == (
         f"leadscore: {OTHER} is {verdict} {bundle.model_id}, the model in use: on 312 "
         "leads of 290 accounts that neither was fitted on, 41 of them converted, as_of "
         f"2025-07-01 to 2025-09-25, the log loss differs by {value} (95 % interval "
@@ -530,7 +530,7 @@ def test_a_model_that_was_never_compared_is_refused(own: Path, bundle: Bundle) -
         promote(own, None, now=LATER)
     assert str(refused.value).startswith(
         f"{OTHER} was not compared with {bundle.model_id}, the model in use: no "
-        "training of it found that one in use. Run the training of it once more"
+        "training of it found that one in use. Run `leadscore train` on its data"
     )
     assert standing(own) == before(bundle)
 
@@ -544,7 +544,7 @@ def test_a_model_compared_with_another_than_the_one_in_use_is_refused(
         promote(own, None, now=LATER)
     assert str(refused.value).startswith(
         f"{OTHER} was compared with 2025-11-01-aaaaaaaa, but the model in use is "
-        f"{bundle.model_id} now. Run the training of it once more"
+        f"{bundle.model_id} now. Run `leadscore train` on its data"
     )
 
 

@@ -342,13 +342,10 @@ def test_a_lead_whose_account_became_known_later_counts_under_neither_name(
         "last_as_of": "2025-06-01T00:00:00+00:00",
         "data_end": "2025-10-01T00:00:00+00:00",
     }
-    side = SimpleNamespace(
-        bundle=dataclasses.replace(
-            bundle, provenance=provenance, thresholds={"SQL": 1}
-        ),
-        agreement=bare,
-        tables=SimpleNamespace(leads=leads, outcomes=outcomes),
-    )
+    older = dataclasses.replace(bundle, provenance=provenance)
+    assert older.thresholds
+    known: Any = SimpleNamespace(leads=leads, outcomes=outcomes)
+    side = Side(older, bare, known)
     seen = compared_module._may_be_seen(settled, side)
     assert list(seen) == [True, False]
 

@@ -70,8 +70,13 @@ def changed(challenger: Side, champion: Side, *, tell: Tell) -> Changed:
     RefusedError
         A model gives no probability, or no lead was on a recent list.
     """
-    share, since, until = _sample(challenger)
-    now, was = (_replayed(side, share, since, tell) for side in (challenger, champion))
+    sides = (challenger, champion)
+    lists = [_lists(side) for side in sides]
+    share, since, until = _sample(lists[0], challenger)
+    now, was = (
+        _replayed(side, pairs, share, since, tell)
+        for side, pairs in zip(sides, lists, strict=True)
+    )
     months = (until - since) / pd.Timedelta(days=MONTH_DAYS) * share
     changes = [
         _with_numbers(change, was, now, months, share)
@@ -97,17 +102,24 @@ def _promised(threshold: Threshold) -> float | None:
     return None if threshold.probability is None else threshold.precision
 
 
-def _sample(side: Side) -> tuple[float, pd.Timestamp, pd.Timestamp]:
+def _sample(
+    pairs: pd.DataFrame, side: Side
+) -> tuple[float, pd.Timestamp, pd.Timestamp]:
     """Return which share of the leads is replayed, and ``(since, until]``."""
-    pairs = _lists(side)
     if pairs.empty:
         msg = "no lead was on a list yet"
         raise RefusedError(msg)
-    step = pd.Timedelta(days=side.agreement.movement.score_every_days)
     first, until = pairs["as_of"].min(), pairs["as_of"].max()
-    since = max(until - pd.Timedelta(days=RECENT_DAYS), first - step)
+    step = side.agreement.movement.score_every_days
+    since = max(_days_before(until, RECENT_DAYS, side), _days_before(first, step, side))
     n_rows = len(_of_recent(pairs, since))
     return min(1.0, MOST_ROWS / n_rows), since, until
+
+
+def _days_before(instant: pd.Timestamp, days: int, side: Side) -> pd.Timestamp:
+    """Return the same time of day, where the firm is, so many calendar days before."""
+    local = instant.tz_convert(side.agreement.zone) - pd.DateOffset(days=days)
+    return local.tz_convert("UTC").as_unit("us")
 
 
 def _lists(side: Side) -> pd.DataFrame:
@@ -121,9 +133,11 @@ def _of_recent(pairs: pd.DataFrame, since: pd.Timestamp) -> pd.DataFrame:
     return pairs[pairs["lead_id"].isin(recent)]
 
 
-def _replayed(side: Side, share: float, since: pd.Timestamp, tell: Tell) -> _Recent:
+def _replayed(
+    side: Side, pairs: pd.DataFrame, share: float, since: pd.Timestamp, tell: Tell
+) -> _Recent:
     agreement, bundle = side.agreement, side.bundle
-    pairs = _of_recent(_lists(side), since)
+    pairs = _of_recent(pairs, since)
     pairs = pairs[held_out(pairs["lead_id"].to_numpy(dtype=str), share=share, seed=0)]
     history = relive(
         side.tables,

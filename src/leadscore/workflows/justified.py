@@ -65,10 +65,12 @@ def check_justified(models: Path, model_id: str, champion_id: str) -> None:
     if proposal is not None and proposal.champion == champion_id and proposal.is_better:
         return
     all_the_same = f'leadscore promote {model_id} --models {models} --because "..."'
-    msg = (
-        f"{_why(proposal, model_id, champion_id)} {_next_step(proposal, champion_id)} "
-        f"To use it all the same, say why: {all_the_same}. Nothing was changed."
-    )
+    said = [
+        _why(proposal, model_id, champion_id),
+        *_next_step(proposal, champion_id),
+        f"To use it all the same, say why: {all_the_same}. Nothing was changed.",
+    ]
+    msg = " ".join(said)
     raise RefusedError(msg)
 
 
@@ -86,9 +88,9 @@ def _why(proposal: Proposal | None, model_id: str, champion_id: str) -> str:
     return f"{model_id} is {proposal.compared_said()}."
 
 
-def _next_step(proposal: Proposal | None, champion_id: str) -> str:
+def _next_step(proposal: Proposal | None, champion_id: str) -> list[str]:
     if proposal is None or proposal.champion != champion_id:
-        return "Run the training of it once more: that compares them."
+        return ["Run `leadscore train` on its data once more: that compares them."]
     if proposal.difference is None:
-        return ""
-    return "Train again when more outcomes are in."
+        return []
+    return ["Train again when more outcomes are in."]
