@@ -28,7 +28,7 @@ from .resplits import agreement_for, proven_on, sheet_of
 __all__ = ["bank_order_table"]
 
 N_DAYS = 930
-N_PAST, BATCH = 10_000, 1_000
+BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -43,32 +43,50 @@ class _Batch:
 
 
 def bank_order_table(
-    task: Task, promises: tuple[float, float], *, is_reversed: bool, seed: int
+    task: Task,
+    promises: tuple[float, float],
+    *,
+    n_past: int,
+    is_reversed: bool,
+    seed: int,
 ) -> str:
-    """Return one line a label: what was promised, what came, who noticed when."""
+    """Return one line a label: what was promised, what came, who noticed when.
+
+    Parameters
+    ----------
+    task : Task
+    promises : (float, float)
+        Of MQL and of SQL.
+    n_past : int
+        Leads that are known when the promise is made; a quarter of them prove it.
+    is_reversed : bool
+    seed : int
+        Of which they are.
+    """
     sheet = sheet_of(task)
     order = np.arange(len(task.converted))[:: -1 if is_reversed else 1]
     rows = task.rows.drop(columns="points").iloc[order].reset_index(drop=True)
     sheet = type(sheet)(
         sheet.inputs[order], sheet.converted[order], np.arange(len(order))
     )
-    past = np.random.default_rng(seed).permutation(N_PAST)
-    fit, held = np.sort(past[: N_PAST * 3 // 4]), np.sort(past[N_PAST * 3 // 4 :])
+    past = np.random.default_rng(seed).permutation(n_past)
+    fit, held = np.sort(past[: n_past * 3 // 4]), np.sort(past[n_past * 3 // 4 :])
     agreement = agreement_for(*promises)
     given, probability, _ = proven_on(sheet, fit, held, agreement)
     columns = rows.assign(probability=probability)
     described = describe_levels(columns.iloc[held], len(held))
+    rates = sheet.converted[:n_past].mean(), sheet.converted[n_past:].mean()
     lines = []
     for label, said in given.items():
         if said.probability is None:
-            lines.append({"label": label, "because": said.because})
+            print(f"{said.because}\n")
             continue
         batches = [
             _batch(said, described, columns, probability, sheet.converted, start)
-            for start in range(N_PAST, len(order), BATCH)
+            for start in range(n_past, len(order), BATCH)
         ]
-        verdict = _audited(said, probability, sheet.converted)
-        lines.append(_line(label, said, batches, verdict, sheet.converted))
+        verdict = _audited(said, probability, sheet.converted, n_past)
+        lines.append(_line(label, said, batches, verdict, rates))
     return table(lines)
 
 
@@ -95,15 +113,15 @@ def _batch(
 
 
 def _audited(
-    said: Threshold, probability: np.ndarray, converted: np.ndarray
+    said: Threshold, probability: np.ndarray, converted: np.ndarray, n_past: int
 ) -> Verdict:
     """Return the verdict on all later entries; each converts just before its horizon.
 
     So nothing is known of an entry before its time, which is what an audit may assume.
     """
     entered = np.flatnonzero(probability >= (said.probability or 1))
-    entered = entered[entered >= N_PAST]
-    day = np.floor((entered - N_PAST) * N_DAYS / len(converted))
+    entered = entered[entered >= n_past]
+    day = np.floor((entered - n_past) * N_DAYS / len(converted))
     as_of = pd.Series(DAY_ZERO + pd.to_timedelta(day, unit="D")).astype(INSTANT)
     lead = pd.Series(entered).astype("str")
     rows = pd.DataFrame(
@@ -140,7 +158,7 @@ def _line(
     said: Threshold,
     batches: list[_Batch],
     verdict: Verdict,
-    converted: np.ndarray,
+    rates: tuple[float, float],
 ) -> dict[str, str]:
     n = sum(batch.n_entered for batch in batches)
     k = sum(batch.n_converted for batch in batches)
@@ -150,10 +168,9 @@ def _line(
     ]
     since = verdict.broken_since
     days = "never" if since is None else f"day {(since - DAY_ZERO).days}"
-    before, after = converted[:N_PAST].mean(), converted[N_PAST:].mean()
     return {
         "label": f"{label}, {said.precision:.0%}",
-        "base rate": f"{before:.0%} to {after:.0%}",
+        "base rate": f"{rates[0]:.0%} to {rates[1]:.0%}",
         "proven by": f"{said.n_converted} of {said.n_entries}",
         "later": f"{k:,} of {n:,} ({k / max(n, 1):.0%})",
         "batches below": f"{sum(map(bool, bad))} of {len(batches)}",

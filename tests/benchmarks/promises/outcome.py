@@ -93,6 +93,8 @@ def outcomes_of(
     if with_rivals:
         for label, said in given.items():
             chosen[label] |= _rivals(learned, said, getattr(firm, label.lower()))
+    if not (with_rivals or any(said.probability for said in given.values())):
+        n_fresh = 2  # nothing was issued, so there is nothing to measure
     fresh = _fresh(firm, learned, agreement, n_fresh, rng)
     judged = _judge(fresh, chosen, given, learned, agreement, with_best=with_rivals)
     known = fresh[(fresh["as_of"] >= learned.found.since) & fresh["converted"].notna()]

@@ -61,8 +61,11 @@ def order_tables(*, seed: int) -> str:
     """
     task = bank_tasks()[0]
     return "\n\n".join(
-        bank_order_table(task, promises, is_reversed=is_reversed, seed=seed)
-        for promises, is_reversed in (((0.04, 0.05), False), ((0.2, 0.4), True))
+        bank_order_table(task, promises, n_past=n, is_reversed=is_reversed, seed=seed)
+        for promises, n, is_reversed in (
+            ((0.04, 0.05), 20_000, False),
+            ((0.2, 0.4), 10_000, True),
+        )
     )
 
 
