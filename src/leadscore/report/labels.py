@@ -5,9 +5,9 @@ from __future__ import annotations
 from leadscore.agreement import Agreement, LabelRule
 from leadscore.bundle import Bundle
 from leadscore.policy import Threshold
+from leadscore.quarantine import quarantine_words
 from leadscore.report.document import Cell, Column, Lines, Section, Table
 from leadscore.report.words import listed, percent, span
-from leadscore.waiting import waiting_words
 
 __all__ = ["labels_section"]
 
@@ -101,7 +101,7 @@ def _moves(bundle: Bundle) -> tuple[str, ...]:
         f"A label by probability is issued {waits}, and kept down to {keep} of the "
         f"threshold. After a rejection by sales, or an unsubscription, none is issued "
         f"or kept for {rest} days.",
-        *waiting_words(bundle.metrics.get("waiting") or {}, days),
+        *quarantine_words(bundle.metrics.get("quarantine") or {}, days),
     )
 
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from leadscore.kept_apart import machines_said
+from leadscore.quarantine import quarantine_words
 from leadscore.summary.cadence import cadence_lines
 from leadscore.summary.lines import notes, wrapped
 from leadscore.summary.proposing import proposal_lines
 from leadscore.summary.recording import recorded_facts, recorded_lines
 from leadscore.summary.segments import segment_lines
-from leadscore.waiting import waiting_words
 
 if TYPE_CHECKING:
     from leadscore.workflows.train import Trained
@@ -115,9 +115,9 @@ def _labels(trained: Trained) -> list[str]:
                 else f"from {threshold.probability:.1%}"
             )
             lines += wrapped(f"{label} {at}: {threshold.because}", indent="  ")
-    waiting = trained.bundle.metrics.get("waiting") or {}
+    waiting = trained.bundle.metrics.get("quarantine") or {}
     days = trained.bundle.agreement.quarantine_days
-    for said in waiting_words(waiting, days):
+    for said in quarantine_words(waiting, days):
         lines += wrapped(said, indent="  ")
     return lines or ["no label is issued by probability"]
 

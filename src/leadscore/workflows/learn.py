@@ -26,8 +26,8 @@ from leadscore.periods import groups_of, held_out
 from leadscore.policy import Threshold
 from leadscore.progress import Tell
 from leadscore.promise import hand_raised_rate, prove
+from leadscore.quarantine import cost_of_quarantine
 from leadscore.tables import Tables
-from leadscore.waiting import cost_of_waiting
 from leadscore.workflows.backtest import Tuned, n_converted_groups, run_contest
 from leadscore.workflows.cadence import replay_cadence
 from leadscore.workflows.contest import Contest
@@ -54,7 +54,7 @@ class Learned:
     degraded : str
         Why it is less than it could be; empty where it is not.
     facts : dict
-        For the report: ``drivers, hand_raised, waiting, cadence, suspects``; for
+        For the report: ``drivers, hand_raised, quarantine, cadence, suspects``; for
         scoring: ``slice_levels``.
     """
 
@@ -200,7 +200,7 @@ def _ship(
         "drivers": drivers,
         "slice_levels": _slice_levels(model, rows, asked, drivers, catalogue),
         "hand_raised": hand_raised_rate(found, agreement),
-        "waiting": cost_of_waiting(found, thresholds, agreement),
+        "quarantine": cost_of_quarantine(found, thresholds, agreement),
     }
     return Learned(model, thresholds, contest, degraded, facts)
 

@@ -31,7 +31,7 @@ from leadscore.progress import Tell, silent
 from leadscore.snapshots import known_before, label_snapshots, past_lists
 from leadscore.tables import Tables
 from leadscore.workflows.relived import relive
-from leadscore.workflows.score import _check_functions, _read_for, agreement_for
+from leadscore.workflows.score import _read_for, agreement_for, check_functions
 
 __all__ = ["Planned", "parse_capacity", "past_of", "plan", "plan_tables", "revenue_of"]
 
@@ -119,7 +119,7 @@ def plan(
     agreement, notes = agreement_for(data, bundle)
     tell("reading the tables")
     tables = _read_for(data, agreement, bundle, tell)
-    _check_functions(bundle, tables)
+    check_functions(bundle, tables)
     tell("replaying the past lists")
     past = past_of(bundle, tables, tell=tell)
     tell("planning")

@@ -1,4 +1,4 @@
-"""Waiting: what the quarantine cost and saved, on the held-out leads.
+"""Quarantine: what waiting cost and saved, on the held-out leads.
 
 Goes in: the slice that proves the promises, thresholds. Comes out: by label, who would
 have entered without a quarantine and did not, and who entered later. Leads are counted
@@ -19,10 +19,10 @@ from leadscore.promise import LEVELS, Slice
 from leadscore.replay import max_gap_us, replay
 from leadscore.snapshots import DAY_US, microseconds
 
-__all__ = ["cost_of_waiting", "waiting_words"]
+__all__ = ["cost_of_quarantine", "quarantine_words"]
 
 
-def cost_of_waiting(
+def cost_of_quarantine(
     found: Slice, thresholds: dict[str, Threshold], agreement: Agreement
 ) -> dict[str, dict[str, float]]:
     """Return what the quarantine did, by label that is issued by probability.
@@ -47,7 +47,9 @@ def cost_of_waiting(
     }
 
 
-def waiting_words(waiting: dict[str, dict[str, float]], days: int) -> tuple[str, ...]:
+def quarantine_words(
+    waiting: dict[str, dict[str, float]], days: int
+) -> tuple[str, ...]:
     """Return what the quarantine cost and saved, a sentence a label."""
     return tuple(
         f"On the held-out leads the quarantine of {days} days kept "

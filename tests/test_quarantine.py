@@ -1,4 +1,4 @@
-"""Waiting: what a quarantine cost and saved, counted by hand."""
+"""Quarantine: what it cost and saved, counted by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 from leadscore.agreement import parse_agreement
 from leadscore.policy import Threshold
 from leadscore.promise import Slice
-from leadscore.waiting import cost_of_waiting, waiting_words
+from leadscore.quarantine import cost_of_quarantine, quarantine_words
 
 START = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
 AGREEMENT = parse_agreement("[movement]\nquarantine_days = 7\n")
@@ -44,9 +44,9 @@ def test_who_fell_back_within_the_quarantine_was_avoided_or_missed() -> None:
             "stays": ([0.9, 0.9, 0.9], [0, 0, 0]),
         }
     )
-    cost = cost_of_waiting(found, THRESHOLDS, AGREEMENT)
+    cost = cost_of_quarantine(found, THRESHOLDS, AGREEMENT)
     assert cost == {"MQL": {"avoided": 1, "missed": 1, "delayed": 1, "days": 7.0}}
-    assert waiting_words(cost, 7) == (
+    assert quarantine_words(cost, 7) == (
         "On the held-out leads the quarantine of 7 days kept 1 out of MQL that did not "
         "convert, and 1 that did; 1 that converted entered later, by 7 days on "
         "average.",
@@ -56,4 +56,4 @@ def test_who_fell_back_within_the_quarantine_was_avoided_or_missed() -> None:
 def test_without_a_quarantine_nothing_is_said() -> None:
     at_once = parse_agreement("[movement]\nquarantine_days = 0\n")
     found = slice_of({"stays": ([0.9], [1])})
-    assert cost_of_waiting(found, THRESHOLDS, at_once) == {}
+    assert cost_of_quarantine(found, THRESHOLDS, at_once) == {}
