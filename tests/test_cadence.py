@@ -103,7 +103,7 @@ def _rows(snapshots: pd.DataFrame, outcomes: pd.DataFrame, signal: np.ndarray) -
     end = moment(BEGIN + 10_000 * DAY)
     labelled = label_snapshots(snapshots, outcomes, agreed(), end)
     nothing = pd.DataFrame(index=labelled.index)
-    return Rows(labelled, pd.DataFrame({"signal": signal}), nothing, nothing, nothing)
+    return Rows(labelled, pd.DataFrame({"signal": signal}), *[nothing] * 4)
 
 
 STEADY = past(before=(-2.0, 1.0), after=(-2.0, 1.0))

@@ -457,7 +457,7 @@ def test_the_sections_answer_the_questions_in_order(bundle: Bundle) -> None:
         "Does it hold for every kind of lead?",
         "What does it cost not to retrain?",
         "How far down the list does it pay to go?",
-        "What did each label mean so far?",
+        "What does each label promise?",
         "What moves the probability?",
         "What the data lacks, and what to do about it",
         "How was this judged?",

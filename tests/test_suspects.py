@@ -299,7 +299,7 @@ def test_infinite_numbers_are_refused_by_name_and_count() -> None:
 def test_an_infinite_number_ends_the_training_by_name() -> None:
     none = pd.DataFrame(index=range(3))
     features = pd.DataFrame({"points": [1.0, np.inf, 2.0]})
-    rows = Rows(none, features, none, none, none)
+    rows = Rows(none, features, *[none] * 4)
     catalogue = Catalogue(kinds=(), channels=(), categories={}, columns=())
     with pytest.raises(DataError, match=r"points \(1 of 3\)"):
         screen(rows, catalogue, Agreement())

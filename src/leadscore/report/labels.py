@@ -58,7 +58,8 @@ def _reading(bundle: Bundle) -> tuple[str, ...]:
     issued = [t for t in bundle.thresholds.values() if t.probability is not None]
     promised = [t for t in issued if t.precision is not None]
     if not issued:
-        n_raised = (bundle.metrics.get("hand_raised") or {}).get("n", 0)
+        asked = bool(bundle.agreement.hand_raise.kinds)
+        n_raised = asked and (bundle.metrics.get("hand_raised") or {}).get("n", 0)
         return (*_nobody(bundle), _MEASURED) if n_raised else _nobody(bundle)
     conversion = bundle.agreement.conversion
     said = [
