@@ -41,19 +41,20 @@ def walk(
     """Return every look at every lead at one threshold; all may be SQL."""
     walks: Walk = defaultdict(list)
     for lead, looks in history.groupby("lead_id", sort=True):
-        road, since, before = "", None, None
+        road, since, before, nurtured = "", None, None, False
         for row in looks.sort_values("as_of").to_dict("records"):
             now = row["as_of"]
             gap = None if before is None else (now - before).total_seconds() / 86_400
             is_new = gap is None or gap > max_gap_days
             if is_new:
-                road, since = "", None
-            is_above = row["may_sql"] and row["probability"] >= threshold
-            since = (since or now) if is_above else None
+                road, since, nurtured = "", None, False
             was = road
-            waited = since is not None and (now - since).days >= quarantine_days
-            kept = was == "nurtured" and row["probability"] >= threshold * keep_share
-            nurtured = row["may_sql"] and (waited or kept)
+            is_above = row["may_sql"] and row["probability"] >= threshold
+            is_kept = row["may_sql"] and nurtured
+            is_kept = is_kept and row["probability"] >= threshold * keep_share
+            since = (since or now) if is_above or is_kept else None
+            has_waited = is_above and (now - since).days >= quarantine_days
+            nurtured = has_waited or is_kept
             if row["is_raised"] and not (nurtured and was == "nurtured"):
                 road = "raised"
             else:

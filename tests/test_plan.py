@@ -372,14 +372,19 @@ def test_who_is_kept_out_by_quarantine_is_counted_with_what_came(past: Past) -> 
 
 
 def test_totals_of_coming_weeks_vary_as_a_prediction_must() -> None:
-    counts = rng(5).poisson(4.0, 26)
-    spans = draw_spans(26, 13, n_draws=40_000, rng=rng(6))
-    totals = counts[spans].sum(axis=1)
-    # Var(mean of a draw of n) is s2/n; the future adds its own, from that draw.
-    s2, n = counts.var(), 26
-    expected = 13**2 * s2 / n + 13 * s2 * (1 - 1 / n)
-    assert totals.mean() == pytest.approx(13 * counts.mean(), rel=0.01)
-    assert totals.var() == pytest.approx(expected, rel=0.05)
+    spans = draw_spans(26, 13, n_draws=4000, rng=rng(6))
+    draws, ratios, alike = rng(5), [], []
+    for _ in range(200):
+        counts = draws.poisson(4.0, 26)
+        totals = counts[spans].sum(axis=1)
+        assert totals.mean() == pytest.approx(13 * counts.mean(), rel=0.05)
+        # What comes varies by s2 a week, and so does the mean of what was seen.
+        ratios.append(totals.var() / (13 * 4.0 * (1 + 13 / 26)))
+        pairs = np.repeat(counts[:13], 2)  # each two weeks are alike
+        alike.append(pairs[spans].sum(axis=1).var() / (13 * 4.0 * (1 + 13 / 26)))
+    # Four of 26 at a time leave a little of the variance out.
+    assert 0.75 < np.mean(ratios) < 1.05
+    assert np.mean(alike) > 1.4 * np.mean(ratios)
 
 
 def test_no_conversion_so_far_is_not_none_for_sure() -> None:
@@ -387,7 +392,9 @@ def test_no_conversion_so_far_is_not_none_for_sure() -> None:
     drawn = draw_conversions(road, np.full(4000, 100), rng(), np.ones(4000))
     assert np.quantile(drawn, 0.05) == 0
     assert 3 <= np.quantile(drawn, 0.95) <= 10  # exact 95 % bound: 9.5 % of 100
-    assert draw_revenue(road, np.full(10, 100), rng()).tolist() == [0.0] * 10
+    assert (
+        draw_revenue(road, np.full(10, 100), rng(), np.ones(10)).tolist() == [0.0] * 10
+    )
 
 
 def test_leads_of_one_account_make_the_interval_wider() -> None:
@@ -427,10 +434,29 @@ def test_rates_may_move_as_far_as_quarters_did_beyond_chance() -> None:
 
 
 def test_revenue_is_that_of_the_held_out_arrivals_on_average() -> None:
-    size, value = np.array([1.0, 1, 2, 1] * 10), np.array([0.0, 10, 0, 50] * 10)
-    road = Road(50, 20, size, value)
-    drawn = draw_revenue(road, np.full(10_000, 40), rng())
+    # Each group of its own size; half pay.
+    size, value = np.array([1.0, 1, 2, 1] * 100), np.array([0.0, 10, 0, 50] * 100)
+    road = Road(500, 200, size, value)
+    drawn = draw_revenue(road, np.full(10_000, 40), rng(), np.ones(10_000))
     assert drawn.mean() == pytest.approx(40 * road.value_per_arrival, rel=0.03)
+    moved = draw_revenue(road, np.full(10_000, 40), rng(), np.full(10_000, 1.5))
+    assert moved.mean() == pytest.approx(1.5 * drawn.mean(), rel=0.03)
+
+
+def test_few_payers_make_revenue_less_sure_than_many() -> None:
+    arrivals, once = np.full(4000, 40), np.ones(4000)
+    few, many = (
+        draw_revenue(
+            Road(
+                20 * n, 2 * n, np.ones(20 * n), np.repeat([0.0, 10.0], [18 * n, 2 * n])
+            ),
+            arrivals,
+            rng(),
+            once,
+        ).std()
+        for n in (1, 30)
+    )
+    assert few > 1.3 * many
 
 
 def test_a_rise_of_the_weekly_entries_is_seen_and_chance_is_not() -> None:

@@ -29,13 +29,12 @@ from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
 from leadscore.features import declare_catalogue
 from leadscore.model import fit_out_of_fold
-from leadscore.movement import NURTURED, SQL, Lines
+from leadscore.movement import NURTURED, SQL, Lines, quarantine_us
 from leadscore.periods import groups_of, held_out
 from leadscore.plan import WEEKS_AHEAD, Past, Plan, Step, make_plan
 from leadscore.policy import Threshold, engagement_edges
 from leadscore.replay import max_gap_us, replay
 from leadscore.snapshots import (
-    DAY_US,
     label_snapshots,
     microseconds,
     past_lists,
@@ -306,7 +305,7 @@ def realised(
 def _lines_at(threshold: float, agreement: Agreement) -> Lines:
     at = np.array([threshold])
     keep = at * agreement.movement.keep_share
-    return Lines(at, at, keep, keep, agreement.quarantine_days * DAY_US)
+    return Lines(at, at, keep, keep, quarantine_us(agreement))
 
 
 def beside(plan: Plan, share: float, came: dict[str, float]) -> dict[str, float]:

@@ -4,8 +4,9 @@ Goes in: recent arrivals by span, what came of held-out arrivals. Comes out: dra
 the coming spans. A draw holds both what is not known of the rates and what chance makes
 of them: spans are drawn twice (a past that could have been, a future from it); a share
 of conversions is drawn from its Jeffreys posterior and then the conversions by it;
-revenue is drawn twice by groups. Trials are counted by group (account, else lead), and
-leads of a group convert together: cautious where they do not.
+revenue likewise, and what each payer pays from a draw of earlier payers. Trials are
+counted by group (account, else lead), and leads of a group convert together: cautious
+where they do not.
 
 Rates move, too: how far past quarters differed beyond chance is how far the coming one
 may be off. Not covered: what the past never showed, and a trend that goes on.
@@ -32,6 +33,7 @@ _MOST_QUARTERS = 8
 _FARTHEST = 3.0  # a t of few degrees would have the rate tenfold now and then
 
 _BLOCK = 50  # draws at a time
+_BLOCK_SPANS = 4
 _NO_HISTORY = 0.5  # pseudo-conversions and pseudo-failures: Jeffreys' prior
 
 
@@ -58,6 +60,11 @@ class Road:
         return self.n_converted / self.n_arrivals if self.n_arrivals else _NO_HISTORY
 
     @property
+    def per_group(self) -> float:
+        """Arrivals a group."""
+        return self.n_arrivals / len(self.size) if self.n_arrivals else 1.0
+
+    @property
     def value_per_arrival(self) -> float:
         """Revenue an arrival; zero where nothing arrived."""
         return float(self.value.sum() / self.n_arrivals) if self.n_arrivals else 0.0
@@ -81,15 +88,26 @@ def draw_spans(
     """Return which recent span each coming span is like.
 
     Drawn from a draw of the recent spans, so that a total of ``n_ahead`` spans varies
-    by ``s^2 n_ahead (1 + n_ahead / n_spans)``, as a prediction must.
+    by ``s^2 n_ahead (1 + n_ahead / n_spans)``, as a prediction must; both in blocks of
+    four spans, for neighbours resemble each other (circular block bootstrap, Politis
+    and Romano, 1992).
 
     Returns
     -------
     int array of shape (n_draws, n_ahead)
     """
-    past = rng.integers(n_spans, size=(n_draws, n_spans))
-    taken = rng.integers(n_spans, size=(n_draws, n_ahead))
-    return np.take_along_axis(past, taken, axis=1)
+    past = _in_blocks(n_spans, n_spans, n_draws, rng)
+    return np.take_along_axis(past, _in_blocks(n_spans, n_ahead, n_draws, rng), axis=1)
+
+
+def _in_blocks(
+    n_spans: int, n_taken: int, n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    length = min(_BLOCK_SPANS, n_spans)
+    n_blocks = -(-n_taken // length)
+    begins = rng.integers(n_spans, size=(n_draws, n_blocks))
+    places = (begins[:, :, None] + np.arange(length)) % n_spans
+    return places.reshape(n_draws, -1)[:, :n_taken]
 
 
 def draw_moves(
@@ -143,31 +161,42 @@ def draw_conversions(
     -------
     float array of shape (n_draws,)
     """
-    n_groups = len(road.size)
-    per_group = road.n_arrivals / n_groups if n_groups else 1.0
-    hits = road.rate * n_groups
-    share = rng.beta(hits + _NO_HISTORY, n_groups - hits + _NO_HISTORY, len(arrivals))
-    share = np.minimum(share * moves, 1.0)
-    return rng.binomial(np.rint(arrivals / per_group).astype(int), share) * per_group
+    hits = road.rate * len(road.size)
+    return _draw_groups(road, hits, arrivals, rng, moves) * road.per_group
 
 
 def draw_revenue(
-    road: Road, arrivals: np.ndarray, rng: np.random.Generator
+    road: Road, arrivals: np.ndarray, rng: np.random.Generator, moves: np.ndarray
 ) -> np.ndarray:
-    """Return what the coming arrivals bring, shape (n_draws,); see `draw_conversions`.
+    """Return what the coming arrivals bring, shape (n_draws,).
 
-    Where no held-out lead arrived, nothing.
+    How many groups pay is drawn as conversions are; what each pays, from a draw of what
+    those before paid. Where none has paid yet, nothing. Parameters as in
+    `draw_conversions`.
     """
-    n_groups = len(road.size)
-    if n_groups == 0:
+    paid = road.value[road.value > 0]
+    n_paid = len(paid)
+    if n_paid == 0:
         return np.zeros(len(arrivals))
-    equal = np.full(n_groups, 1 / n_groups)
+    n_payers = _draw_groups(road, n_paid, arrivals, rng, moves)
+    equal = np.full(n_paid, 1 / n_paid)
     brought = []
-    for totals in np.array_split(arrivals, max(len(arrivals) // _BLOCK, 1)):
-        past = rng.multinomial(n_groups, equal, size=len(totals)) / n_groups
-        future = rng.multinomial(np.rint(totals / (past @ road.size)).astype(int), past)
-        size = future @ road.size
-        # The draw of groups settles who comes; how many come is settled already.
-        scale = np.divide(totals, size, out=np.zeros(len(totals)), where=size > 0)
-        brought.append(future @ road.value * scale)
+    for payers in np.array_split(n_payers, max(len(arrivals) // _BLOCK, 1)):
+        past = rng.multinomial(n_paid, equal, size=len(payers)) / n_paid
+        brought.append(rng.multinomial(payers, past) @ paid)
     return np.concatenate(brought)
+
+
+def _draw_groups(
+    road: Road,
+    hits: float,
+    arrivals: np.ndarray,
+    rng: np.random.Generator,
+    moves: np.ndarray,
+) -> np.ndarray:
+    """Return of how many of the coming groups it is true, as of ``hits`` before."""
+    prior = _NO_HISTORY
+    misses = len(road.size) - hits
+    share = rng.beta(hits + prior, misses + prior, len(arrivals)) * moves
+    n_groups = np.rint(arrivals / road.per_group).astype(int)
+    return rng.binomial(n_groups, np.minimum(share, 1.0))

@@ -28,7 +28,7 @@ from scipy.optimize import isotonic_regression
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError, UsageError
 from leadscore.metrics import group_draws, lower_bound
-from leadscore.movement import MQL, SQL, Lines
+from leadscore.movement import MQL, SQL, Lines, quarantine_us
 from leadscore.plan.arrivals import (
     Arrivals,
     arrivals_with_outcomes,
@@ -46,7 +46,7 @@ from leadscore.plan.held_back import quarantine_of
 from leadscore.plan.waiting import queue_lengths, serve
 from leadscore.plan.words import Change, Interval, Outlook, Past, Plan, Quarantine, Step
 from leadscore.replay import max_gap_us, replay
-from leadscore.snapshots import DAY_US, microseconds
+from leadscore.snapshots import microseconds
 
 __all__ = ["CONFIDENCE", "RECENT_WEEKS", "WEEKS_AHEAD", "make_plan"]
 
@@ -196,7 +196,7 @@ class _Seen:
             road = road_of(came, is_raised=is_raised)
             converted += draw_conversions(road, total, rng, self.moves)
             if self.past.has_amounts:
-                brought += draw_revenue(road, total, rng) * self.moves
+                brought += draw_revenue(road, total, rng, self.moves)
                 expected += road.value_per_arrival * self._weekly(float(total.mean()))
         row = self.curve.loc[place]
         return Step(
@@ -299,8 +299,7 @@ class _Seen:
     def _lines(self, issue: np.ndarray) -> Lines:
         """Return lines with MQL and SQL at one threshold: see `leadscore.promise`."""
         keep = issue * self.agreement.movement.keep_share
-        quarantine_us = self.agreement.quarantine_days * DAY_US
-        return Lines(issue, issue, keep, keep, quarantine_us)
+        return Lines(issue, issue, keep, keep, quarantine_us(self.agreement))
 
     def _came(self, place: int) -> pd.DataFrame:
         """Return the held-out arrivals at a threshold of which the outcome is known."""
