@@ -20,7 +20,7 @@ def hopeful(bundle: Bundle) -> Bundle:
     assert bundle.model is not None
     classifier = copy.copy(bundle.model.classifier)
     classifier.sigmoids_ = {
-        name: Sigmoid(sigmoid.slope, sigmoid.intercept + 0.5)
+        name: Sigmoid(sigmoid.slope, sigmoid.intercept + 1.5)
         for name, sigmoid in classifier.sigmoids_.items()
     }
     model = dataclasses.replace(bundle.model, classifier=classifier)
