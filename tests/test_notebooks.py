@@ -46,6 +46,16 @@ def test_outputs_are_not_in_version_control(path: Path) -> None:
                 "leads scored as of 2026-01-01",
             ],
         ),
+        (
+            "03_promises_kept",
+            [
+                "MQL or better promises 10%",
+                "TOO EARLY",
+                "MQL or better at least 10 %",
+                "all as it was written",
+                "1 erased",
+            ],
+        ),
     ],
 )
 def test_a_notebook_runs_and_says_what_it_should(

@@ -126,8 +126,9 @@ def test_a_rollback_restores_the_list_byte_for_byte(
         arguments = ["score", str(sample), "--models", str(own)]
         out = tmp_path / name
         arguments += ["--as-of", "2025-06-04", "--out", str(out), "--quiet"]
-        # A look: what was issued for an instant stands, whatever is in use later.
-        assert main([*arguments, "--no-ledger"]) == 0
+        # A look: what was issued for an instant stands, whatever is in use later. (10:
+        # to the hopeful model the list looks unlike the leads that proved its promises.)
+        assert main([*arguments, "--no-ledger"]) in (0, 10)
         return out.read_bytes()
 
     first = scored("first.csv")
