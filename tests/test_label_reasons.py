@@ -462,7 +462,7 @@ states = st.builds(
 days = st.sampled_from([np.nan, 0.0, 0.5, 1.0, 20.0, 200.0])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     states,
     st.sampled_from([{}, thresholds(), thresholds(sql=None), thresholds(None, None)]),
