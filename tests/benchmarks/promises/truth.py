@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.movement import NURTURED, Lines
+from leadscore.movement import NURTURED, Lines, quarantine_us
 from leadscore.replay import max_gap_us, replay
-from leadscore.snapshots import DAY_US, microseconds
+from leadscore.snapshots import microseconds
 
 __all__ = ["Truth", "lines_at", "true_precision"]
 
@@ -35,8 +35,7 @@ class Truth:
 def lines_at(thresholds: np.ndarray, agreement: Agreement) -> Lines:
     """Return lines of which each column has both labels at one threshold."""
     keep = thresholds * agreement.movement.keep_share
-    days = agreement.quarantine_days
-    return Lines(thresholds, thresholds, keep, keep, days * DAY_US)
+    return Lines(thresholds, thresholds, keep, keep, quarantine_us(agreement))
 
 
 def true_precision(
