@@ -20,6 +20,7 @@ from leadscore.bundle import Bundle
 from leadscore.cli import main
 from leadscore.errors import DataError, UsageError
 from leadscore.movement import SQL, Lines
+from leadscore.periods import held_out
 from leadscore.plan import Past, Plan, make_plan
 from leadscore.plan.arrivals import (
     Arrivals,
@@ -641,8 +642,13 @@ def test_the_past_is_of_leads_that_the_model_never_saw(
     mature = tables.data_end - pd.Timedelta(days=look_ahead)
     assert sample_past.proven["as_of"].max() <= mature
     assert sample_past.listed["as_of"].max() <= tables.data_end
-    share = sample_past.proven["lead_id"].nunique() / tables.leads["lead_id"].nunique()
-    assert share == pytest.approx(bundle.agreement.training.promise_share, abs=0.08)
+    training = bundle.agreement.training
+    share, seed = training.promise_share, training.seed
+    groups = sample_past.proven["group"].to_numpy()
+    assert held_out(groups, share=share, seed=seed).all()
+    everybody = sample_past.mature["group"].to_numpy()
+    assert not held_out(everybody, share=share, seed=seed).all()
+    assert sample_past.mature["as_of"].max() == sample_past.proven["as_of"].max()
     assert sample_past.has_amounts
     assert (sample_past.proven["value"] > 0).any()
 

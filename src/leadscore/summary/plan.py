@@ -176,10 +176,11 @@ def _change(change: Change | None, plan: Plan) -> str:
 
 def _outlook(plan: Plan) -> str:
     outlook, capacity = plan.outlook, _few(plan.step.capacity)
-    at = "no threshold is in use: raised hands alone bring"
+    weekly = _few(outlook.per_week)
+    who = f"no threshold is in use, so raised hands alone enter, {weekly} a week"
     if outlook.probability is not None:
-        at = f"at the threshold in use ({_percent(outlook.probability)})"
-    who = f"{at} {_few(outlook.per_week)} a week"
+        at = _percent(outlook.probability)
+        who = f"at the threshold in use ({at}) {weekly} a week enter"
     waiting = ""
     if outlook.n_waiting:
         waiting = f", and {outlook.n_waiting} are in quarantine now"
