@@ -38,7 +38,7 @@ from leadscore.plan.foreseen import (
 from leadscore.plan.held_back import delays
 from leadscore.plan.make import _entered
 from leadscore.plan.waiting import queue_lengths, serve
-from leadscore.promise import _count
+from leadscore.promise.counted import count_entries
 from leadscore.replay import max_gap_us, replay
 from leadscore.snapshots import DAY_US, microseconds
 from leadscore.summary import plan_lines
@@ -191,7 +191,7 @@ def test_outcomes_are_those_of_each_leads_first_arrival(past: Past) -> None:
 
 def test_what_can_be_promised_counts_entries_as_promises_do(past: Past) -> None:
     done = replay(past.proven, lines_at(GRID), max_gap_us=GAP)
-    counted = _count(done, past.proven, SQL, past.since)
+    counted = count_entries(done, past.proven, SQL, past.since)
     came = arrivals_with_outcomes(done, past.proven, SQL, microseconds([past.since])[0])
     found = _entered(came, len(GRID))
     assert found["n"].tolist() == [of.n for of in counted]

@@ -127,7 +127,7 @@ def test_a_rollback_restores_the_list_byte_for_byte(
         out = tmp_path / name
         arguments += ["--as-of", "2025-06-04", "--out", str(out), "--quiet"]
         # A look: what was issued for an instant stands, whatever is in use later. (10:
-        # to the hopeful model the list looks unlike the leads that proved its promises.)
+        # to the hopeful model the list looks unlike the leads of its promises.)
         assert main([*arguments, "--no-ledger"]) in (0, 10)
         return out.read_bytes()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from leadscore.agreement import parse_agreement
 from leadscore.movement import LEVELS, MQL, ROADS, SQL, Lines, quarantine_us
-from leadscore.promise import _lines
+from leadscore.promise.counted import threshold_lines
 from leadscore.replay import Replayed, max_gap_us, replay
 from leadscore.snapshots import DAY_US, NEVER
 from leadscore.tables import INSTANT
@@ -216,7 +216,7 @@ def test_what_enters_sql_does_not_depend_on_where_a_looser_mql_begins(
 
 def test_the_lines_of_a_proof_have_both_labels_at_each_threshold() -> None:
     agreement = parse_agreement("[movement]\nkeep_share = 0.5\nquarantine_days = 3\n")
-    lines = _lines((0.4, 0.2), agreement)
+    lines = threshold_lines((0.4, 0.2), agreement)
     assert list(lines.mql) == list(lines.sql) == [0.4, 0.2]
     assert list(lines.keep_mql) == list(lines.keep_sql) == [0.2, 0.1]
     assert lines.quarantine_us == quarantine_us(agreement)
