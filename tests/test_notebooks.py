@@ -53,7 +53,7 @@ def test_outputs_are_not_in_version_control(path: Path) -> None:
                 "TOO EARLY",
                 "MQL or better at least 10 %",
                 "all as it was written",
-                "1 erased",
+                "receipt 1: ",
             ],
         ),
     ],
