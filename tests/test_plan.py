@@ -34,6 +34,7 @@ from leadscore.plan.foreseen import (
     draw_moves,
     draw_revenue,
     draw_spans,
+    draw_totals,
 )
 from leadscore.plan.held_back import delays
 from leadscore.plan.make import _entered
@@ -373,19 +374,27 @@ def test_who_is_kept_out_by_quarantine_is_counted_with_what_came(past: Past) -> 
 
 
 def test_totals_of_coming_weeks_vary_as_a_prediction_must() -> None:
-    spans = draw_spans(26, 13, n_draws=4000, rng=rng(6))
-    draws, ratios, alike = rng(5), [], []
-    for _ in range(200):
-        counts = draws.poisson(4.0, 26)
-        totals = counts[spans].sum(axis=1)
-        assert totals.mean() == pytest.approx(13 * counts.mean(), rel=0.05)
-        # What comes varies by s2 a week, and so does the mean of what was seen.
-        ratios.append(totals.var() / (13 * 4.0 * (1 + 13 / 26)))
-        pairs = np.repeat(counts[:13], 2)  # each two weeks are alike
-        alike.append(pairs[spans].sum(axis=1).var() / (13 * 4.0 * (1 + 13 / 26)))
-    # Four of 26 at a time leave a little of the variance out.
-    assert 0.75 < np.mean(ratios) < 1.05
-    assert np.mean(alike) > 1.4 * np.mean(ratios)
+    counts = rng(5).poisson(4.0, 26)
+    spans = draw_spans(26, 13, n_draws=40_000, rng=rng(6))
+    totals = draw_totals(counts, spans)
+    # What comes varies by s2 a week, and so does the mean of what was seen; a draw of
+    # the draw has lost a part in 26 of it.
+    s2 = counts.var(ddof=1)
+    plain = 13**2 * s2 / 26 + 13 * s2 * (1 - 1 / 26)
+    wider = (1.708 / 1.645) ** 2  # of Student's t of 25 degrees, and of the normal
+    assert totals.mean() == pytest.approx(13 * counts.mean(), rel=0.01)
+    assert totals.var() == pytest.approx(plain * wider, rel=0.05)
+    assert (draw_totals(np.array([0, 0, 9]), spans % 3) >= 0).all()
+
+
+def test_intervals_of_arrivals_hold_where_weeks_are_alike() -> None:
+    draws, spans = rng(7), draw_spans(26, 13, n_draws=1000, rng=rng(6))
+    held = []
+    for _ in range(600):
+        seen, later = draws.poisson(5.0, 26), draws.poisson(5.0, 13).sum()
+        low, high = np.quantile(draw_totals(seen, spans), [0.05, 0.95])
+        held.append(low <= later <= high)
+    assert 0.87 <= np.mean(held) <= 0.94  # 90 % said
 
 
 def test_no_conversion_so_far_is_not_none_for_sure() -> None:

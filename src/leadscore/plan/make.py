@@ -40,6 +40,7 @@ from leadscore.plan.foreseen import (
     draw_moves,
     draw_revenue,
     draw_spans,
+    draw_totals,
     road_of,
 )
 from leadscore.plan.held_back import quarantine_of
@@ -186,9 +187,10 @@ class _Seen:
         place, worked = self.place(capacity), self._worked(capacity)
         rng = np.random.default_rng(self.seed)
         totals = [
-            counts[:, place][self.spans].sum(axis=1)
+            draw_totals(counts[:, place], self.spans)
             for counts in (self.recent.raised, self.recent.nurtured)
         ]
+        both = (self.recent.raised + self.recent.nurtured)[:, place]
         converted, brought = np.zeros(N_DRAWS), np.zeros(N_DRAWS)
         expected = 0.0
         came = self._came(place)
@@ -204,7 +206,7 @@ class _Seen:
             None if place == 0 else float(self.grid[place]),
             self._mean(self.recent.raised, place),
             self._mean(self.recent.nurtured, place),
-            self._interval(row["per_week"], totals[0] + totals[1]),
+            self._interval(row["per_week"], draw_totals(both, self.spans)),
             self._interval(row["conversions"] * worked, converted * worked),
             self._interval(expected * worked, brought * worked)
             if self.past.has_amounts
