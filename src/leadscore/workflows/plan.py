@@ -31,7 +31,7 @@ from leadscore.progress import Tell, silent
 from leadscore.snapshots import known_before, label_snapshots, past_lists
 from leadscore.tables import Tables
 from leadscore.workflows.relived import relive
-from leadscore.workflows.score import _read_for, agreement_for, check_functions
+from leadscore.workflows.score import agreement_for, check_functions, read_for
 
 __all__ = ["Planned", "parse_capacity", "past_of", "plan", "plan_tables", "revenue_of"]
 
@@ -118,7 +118,7 @@ def plan(
     check_plannable(bundle)
     agreement, notes = agreement_for(data, bundle)
     tell("reading the tables")
-    tables = _read_for(data, agreement, bundle, tell)
+    tables = read_for(data, agreement, bundle, tell)
     check_functions(bundle, tables)
     tell("replaying the past lists")
     past = past_of(bundle, tables, tell=tell)

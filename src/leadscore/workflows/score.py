@@ -125,7 +125,7 @@ def score(
         if written is not None:
             _check_out(written, data, agreement)
     tell("reading the tables")
-    tables = _read_for(data, agreement, bundle, tell)
+    tables = read_for(data, agreement, bundle, tell)
     tell("building the features")
     rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
@@ -169,7 +169,7 @@ def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
         raise RefusedError(msg)
 
 
-def _read_for(data: Path, agreement: Agreement, bundle: Bundle, tell: Tell) -> Tables:
+def read_for(data: Path, agreement: Agreement, bundle: Bundle, tell: Tell) -> Tables:
     """Read the tables as the model wants them; say whose wish it was if they differ."""
     try:
         tables = read_tables(data, agreement, tell=tell)
