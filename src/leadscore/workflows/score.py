@@ -40,7 +40,14 @@ from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
 from leadscore.workflows.suspended import expired
 
-__all__ = ["Scored", "agreement_for", "check_functions", "score", "score_tables"]
+__all__ = [
+    "Scored",
+    "agreement_for",
+    "check_functions",
+    "read_for",
+    "score",
+    "score_tables",
+]
 
 SHOWN = (ELIGIBLE, "disqualified")
 IF_RAISED = ("too old", "lost")  # off the list, unless they asked to be contacted
