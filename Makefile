@@ -85,7 +85,7 @@ bench-quality: $(VENV)/rivals/installed ## the model beside its rivals, hours (O
 	  --flaml-seconds $(FLAML_SECONDS) $(if $(ONLY),--only $(ONLY)) \
 	  $(if $(CONVERSIONS),--sizes $(CONVERSIONS))
 
-bench-promises: $(VENV)/rivals/installed ## whether promises hold, hours (FIRMS=2000)
+bench-promises: $(VENV)/rivals/installed ## whether promises hold, half an hour (FIRMS=2000)
 	OMP_NUM_THREADS=1 $(VENV)/rivals/bin/python -m tests.benchmarks.promises \
 	  --firms $(FIRMS) $(if $(ONLY),--only $(ONLY))
 

@@ -35,13 +35,14 @@ def coverage_table(outcomes: pd.DataFrame) -> str:
     """Return how often our promises were false: by label and kind of firm."""
     ours = outcomes[outcomes["method"] == OURS]
     lines = []
-    for kind, of_kind in (
-        ("ordinary", ours[~ours["is_hard"]]),
-        ("hard", ours[ours["is_hard"]]),
-        ("all", ours),
+    for kind, of_kind, labels in (
+        ("ordinary", ours[~ours["is_hard"]], ("MQL", "SQL")),
+        ("hard", ours[ours["is_hard"]], ("MQL", "SQL")),
+        ("all", ours, ("MQL", "SQL", "both")),
     ):
-        for label in ("MQL", "SQL"):
-            given = of_kind[of_kind["label"] == label]
+        for label in labels:
+            is_asked = of_kind["label"] == label
+            given = of_kind if label == "both" else of_kind[is_asked]
             is_false = false_promises(given)
             n_issued = int(given["threshold"].notna().sum())
             lines.append(
