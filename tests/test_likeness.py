@@ -172,3 +172,12 @@ def test_a_labels_share_is_unlike_beyond_half_and_twice_and_beyond_chance(
         twice = min(2 * selected, 1.0)
         many = binomtest(n_standing, n_listed, twice, alternative="greater").pvalue
         assert bool(min(few, many) < CHANCE) is expected
+
+
+def test_few_in_a_label_are_no_sign_where_others_wait_for_it() -> None:
+    assert is_share_unlike(0.1, 0, 1000)
+    assert not is_share_unlike(0.1, 0, 1000, n_waiting=55)
+    assert is_share_unlike(0.1, 0, 1000, n_waiting=20)
+    assert is_share_unlike(0.1, 260, 1000) == is_share_unlike(
+        0.1, 260, 1000, n_waiting=500
+    )

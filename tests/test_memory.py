@@ -359,6 +359,33 @@ def test_a_label_that_a_new_model_does_not_issue_is_withdrawn_with_its_reason(
     assert gone["label_reason"].str.contains(said).sum() > 3
 
 
+def test_a_label_that_nobody_stands_in_yet_is_no_sign_of_other_leads(
+    firm: Firm, tmp_path: Path
+) -> None:
+    """After a model that issued nothing, the next one must be able to begin."""
+    ledger = tmp_path / "ledger.sqlite"
+    nothing = {label: Threshold(label, None, "") for label in ("MQL", "SQL")}
+    old = replace(firm.bundle, thresholds=nothing)
+    for as_of in LISTS[:4]:
+        one_list(firm, ledger, as_of, bundle=old)
+    open_to_many = replace(firm.bundle.thresholds["MQL"], probability=0.01)
+    first = replace(
+        firm.bundle,
+        model_id="2026-02-01-11111111",
+        thresholds={"MQL": open_to_many},
+    )
+    alone = one_list(firm, tmp_path / "other.sqlite", LISTS[4], bundle=first)[0].scores
+    usual = (alone["road"] == "nurtured").mean()
+    assert usual > 0.4
+    alike = replace(open_to_many, selected=usual)
+    new = replace(first, thresholds={"MQL": alike})
+    begun, _, _ = one_list(firm, ledger, LISTS[4], bundle=new)
+    assert not (begun.scores["road"] == "nurtured").any(), "nobody stands there yet"
+    assert begun.suspended == NOTHING
+    later = one_list(firm, ledger, LISTS[5], bundle=new)[0].scores
+    assert (later["road"] == "nurtured").mean() > usual / 2
+
+
 @pytest.fixture
 def in_use(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of models, of which the firm's is in use."""

@@ -68,7 +68,9 @@ def unlike_columns(
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 
-def is_share_unlike(selected: float, n_standing: int, n_listed: int) -> bool:
+def is_share_unlike(
+    selected: float, n_standing: int, n_listed: int, *, n_waiting: int = 0
+) -> bool:
     """Return whether a label's share of a list left half to twice that of the slice.
 
     Parameters
@@ -77,10 +79,13 @@ def is_share_unlike(selected: float, n_standing: int, n_listed: int) -> bool:
         Share in the slice.
     n_standing, n_listed : int
         Leads in the label, and on the list.
+    n_waiting : int, default=0
+        Leads that wait above the threshold. Where they do, few stand in the label
+        because few were let in lately, and not because the leads are others.
     """
     if n_listed == 0 or selected <= 0:
         return False
-    few = binom.cdf(n_standing, n_listed, min(selected / 2, 1))
+    few = binom.cdf(n_standing + n_waiting, n_listed, min(selected / 2, 1))
     many = binom.sf(n_standing - 1, n_listed, min(selected * 2, 1))
     return bool(few < CHANCE or many < CHANCE)
 

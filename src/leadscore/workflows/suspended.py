@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from leadscore.bundle import Bundle
 from leadscore.judge import Judged
 from leadscore.likeness import is_share_unlike, unlike_columns
-from leadscore.movement import NURTURED
+from leadscore.movement import NURTURED, RAISED, State
 from leadscore.promise import LEVELS
-from leadscore.snapshots import ELIGIBLE
+from leadscore.snapshots import ELIGIBLE, NEVER
 from leadscore.workflows.rows import Rows
 
 RANKED = "the list is ranked, and no new label is issued by probability"
@@ -92,13 +93,15 @@ def unlike_slice(bundle: Bundle, rows: Rows, judged: Judged) -> Suspended:
         name = threshold.promise_id(bundle.model_id)
         if name is None:
             continue
-        is_in = (judged.after.level >= LEVELS[label]) & (judged.after.road == NURTURED)
-        n_in, n_listed = int((is_in & is_listed).sum()), int(is_listed.sum())
+        is_in, waits = _standing(judged.after, label)
+        n_in, n_waiting, n_listed = (
+            int((which & is_listed).sum()) for which in (is_in, waits, is_listed)
+        )
         because = ""
         if shifted:
             names = ", ".join(list(shifted)[:3])
             because = f"{names} {'has' if len(shifted) == 1 else 'have'} shifted"
-        elif is_share_unlike(threshold.selected, n_in, n_listed):
+        elif is_share_unlike(threshold.selected, n_in, n_listed, n_waiting=n_waiting):
             because = (
                 f"{n_in:,} of {n_listed:,} leads stand in it, against "
                 f"{threshold.selected:.1%} of the leads that proved it"
@@ -113,3 +116,11 @@ def unlike_slice(bundle: Bundle, rows: Rows, judged: Judged) -> Suspended:
                 Suspended(frozenset([label]), frozenset([name]), (said,))
             )
     return found
+
+
+def _standing(after: State, label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return who stands in a label by the nurtured road, and who waits for it."""
+    since = after.sql_since if label == "SQL" else after.mql_since
+    has_it = after.level >= LEVELS[label]
+    waits = ~has_it & (since != NEVER) & (after.road != RAISED)
+    return has_it & (after.road == NURTURED), waits
