@@ -517,3 +517,23 @@ def test_a_score_run_learns_what_was_broken_by_then(
         verdicts = audit_tables(own, tables, ledger, at).verdicts
         found = [v.promise["id"] for v in verdicts if v.is_suspended_at(at)]
         assert found == suspended, at
+
+
+def test_a_merge_that_is_known_later_changes_no_verdict_of_before(
+    folder: Path, small: Bundle
+) -> None:
+    """A merge joins accounts, and an account counts once: from when it is known on."""
+    own = load_bundle(folder / "models", small.model_id)
+    tables = read_tables(folder / "data", own.agreement)
+    ledger, at = folder / "models" / LEDGER, pd.Timestamp("2026-08-16", tz="UTC")
+    is_late = tables.leads["lead_id"].str.startswith(f"MQL-{LATER[:7]}-")
+    root, *others = tables.leads.loc[is_late, "lead_id"]
+    merged = tables.leads[tables.leads["lead_id"].isin(others)]
+    merged = merged.assign(merged_into=root, known_at=at)
+    leads = pd.concat([tables.leads, merged], ignore_index=True)
+    then, now = tables, dataclasses.replace(tables, leads=leads)
+    before, after = (audit_tables(own, of, ledger, at) for of in (then, now))
+    assert after == before
+    later = audit_tables(own, now, ledger, at + pd.Timedelta(1, "us"))
+    n_before, n_later = (a.verdicts[2].cohort.n_entries for a in (before, later))
+    assert n_later == n_before - len(others)

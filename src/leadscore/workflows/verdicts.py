@@ -11,7 +11,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.audit import Audit, audit_promises
 from leadscore.ledger import Ledger
-from leadscore.snapshots import snapshots_at
+from leadscore.snapshots import known_before, snapshots_at
 from leadscore.tables import Tables
 
 __all__ = ["LEDGER", "conversion_words", "verdicts_at"]
@@ -30,7 +30,8 @@ def verdicts_at(
 ) -> Audit:
     """Return the verdicts at an instant; nothing known at or after it is used."""
     conversion = agreement.conversion
-    leads = snapshots_at(tables.leads, tables.outcomes, agreement, tables.data_end)
+    known = known_before(tables.leads, at)  # a merge joins accounts once it is known
+    leads = snapshots_at(known, tables.outcomes, agreement, at)
     is_conversion = tables.outcomes["stage"] == conversion.stage
     return audit_promises(
         ledger.rows(before=at),
