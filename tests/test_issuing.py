@@ -41,7 +41,9 @@ def moved(
     )
     promise = pd.Series([None if is_first else carried], dtype="str")
     nobody = pd.DataFrame({"lead_id": pd.Series([], dtype="str")})
-    memory = Memory(state_of(before), was, promise, is_first=is_first, gone=nobody)
+    state = state_of(before)
+    found = (state.level > 0) & is_first
+    memory = Memory(state, was, promise, found, is_relived=is_first, gone=nobody)
     return Judged(said, said, state_of(after)), memory
 
 

@@ -95,6 +95,8 @@ def _in_order(
     sql, mql = places["SQL"], places["MQL"]
     if sql is None or mql is None or mql >= sql:
         return places
-    if mql >= judged["SQL"].start:
+    # What a capacity set was fixed without outcomes; MQL's place was not.
+    is_tested = judged["SQL"].rule.precision is not None
+    if is_tested and mql >= judged["SQL"].start:
         return {"SQL": mql, "MQL": mql}
     return {"SQL": sql, "MQL": None}

@@ -82,8 +82,8 @@ def _issued(scored: Scored) -> list[str]:
     lines = wrapped(f"ledger {issued.path}: {said or 'no label changed'}")
     if issued.changes.get("stock"):
         lines += wrapped(
-            "the first list: who stands in a label by now is stock, of whom nothing is "
-            "promised",
+            "the first list of a model: who stands in a label by now is stock, of whom "
+            "nothing is promised",
             indent="  ",
         )
     return lines

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
 from leadscore.ledger import Ledger, open_ledger
 from leadscore.tables import Tables
@@ -23,10 +24,13 @@ from leadscore.workflows.rows import Rows
 from leadscore.workflows.suspended import NOTHING, RANKED, Suspended
 from leadscore.workflows.verdicts import conversion_words, verdicts_at
 
+_DAY = pd.Timedelta(days=1)
+
 __all__ = [
     "Issued",
     "broken",
     "issue",
+    "other_cadence",
     "remembering",
     "standing_before",
 ]
@@ -78,6 +82,23 @@ def standing_before(book: Book | None, as_of: pd.Timestamp) -> pd.DataFrame | No
         return None
     standing = book.ledger.standing(as_of)
     return standing if len(standing) else None
+
+
+def other_cadence(
+    book: Book | None, agreement: Agreement, as_of: pd.Timestamp
+) -> tuple[str, ...]:
+    """Return whether lists come at another pace than the one promises rest on."""
+    newest = book.ledger.newest() if book is not None else None
+    if newest is None or newest.as_of >= as_of or agreement.snapshots.at_age_hours:
+        return ()
+    days, agreed = (as_of - newest.as_of) / _DAY, agreement.movement.score_every_days
+    if agreed / 2 <= days <= agreed * 3 / 2:
+        return ()
+    return (
+        f"the list before is {days:.1f} days old, and the agreement scores every "
+        f"{agreed}: promises are proven for that pace. Score so, or set "
+        "movement.score_every_days and train again",
+    )
 
 
 def broken(

@@ -41,15 +41,16 @@ def changes_of(judged: Judged, memory: Memory) -> pd.Series:
     waits = (after.mql_since != before.mql_since) | (
         after.sql_since != before.sql_since
     )
-    # What nothing is remembered of waits from the first row on.
-    waits |= memory.is_first & ((after.mql_since != NEVER) | (after.sql_since != NEVER))
+    # Whoever waits by the replay of a first list, the ledger does not know yet.
+    is_above = (after.mql_since != NEVER) | (after.sql_since != NEVER)
+    waits |= memory.is_relived & is_above
     is_told = (label != was).to_numpy(dtype=bool)
     cases: dict[str, np.ndarray] = {
-        "stock": stands & stood & ~moved & memory.is_first,
+        "stock": stands & stood & ~moved & memory.found,
         "issued": stands & ~stood,
         "kept": stands & stood & ~moved,
         "changed": stands,
-        "withdrawn": ~stands & stood & (not memory.is_first),
+        "withdrawn": ~stands & stood & ~memory.found,
         "turned": is_told,
         "waiting": waits,
     }

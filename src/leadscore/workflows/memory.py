@@ -1,9 +1,10 @@
 """Memory: where each lead of a list stood before it.
 
 Goes in: the rows of a list, the ledger's rows before as_of. Comes out: the state of
-each lead, and what the ledger last said of it. Where the ledger has nothing yet, the
-past since each lead's creation is replayed with the model in use: who stands in a label
-by then is stock, of whom nothing is promised.
+each lead, and what the ledger last said of it. On the first list of a model, that of an
+empty ledger among them, the past since each lead's creation is replayed with it: whom
+it finds standing in a label by then is stock, of whom nothing is promised. So it is
+where promises are proven. Labels of the model before are kept as far as its lines go.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ class Memory:
         Where each lead stood.
     label, promise : Series of str
         What the ledger last said; null: nothing, or nothing promised.
-    is_first : bool
-        Whether nothing was ever issued before: standing labels are stock.
+    found : bool array of shape (n_rows,)
+        Who stands in a label by the replay alone: stock, as long as it does not move.
+    is_relived : bool
+        Whether this is the first list of the model: who waits was found by the replay.
     gone : DataFrame
         The ledger's last rows of leads that stood in a label, or waited for one, and
         are on the list no more.
@@ -56,7 +59,8 @@ class Memory:
     before: State
     label: pd.Series
     promise: pd.Series
-    is_first: bool
+    found: np.ndarray
+    is_relived: bool
     gone: pd.DataFrame
 
 
@@ -90,14 +94,36 @@ def recall(
         label = pd.Series(np.array(LEVELS)[before.level], leads.index, dtype="str")
         nothing = pd.Series(None, leads.index, dtype="str")
         label = label.mask(before.level == 0)
-        return Memory(before, label, nothing, is_first=True, gone=_none())
+        found = before.level > 0
+        return Memory(before, label, nothing, found, is_relived=True, gone=_none())
     known = standing.set_index("lead_id").reindex(leads)
     before = _state_of(known, quarantine_us(bundle.agreement))
     label = known["label"].set_axis(leads.index)
     promise = known["promise"].set_axis(leads.index)
     is_gone = ~standing["lead_id"].isin(leads) & _is_on_the_way(standing)
     gone = standing[is_gone]
-    return Memory(before, label, promise, is_first=False, gone=gone)
+    newest = standing.loc[standing["as_of"].idxmax(), "model_version"]
+    if newest == bundle.model_id:
+        nobody = np.zeros(len(leads), dtype=bool)
+        return Memory(before, label, promise, nobody, is_relived=False, gone=gone)
+    tell("replaying the past of the leads with the model that is in use now")
+    lived = relive_state(bundle, tables, rows, as_of, tell=tell)
+    before, found = _with_lived(before, lived)
+    promise = promise.mask(found)
+    return Memory(before, label, promise, found, is_relived=True, gone=gone)
+
+
+def _with_lived(before: State, lived: State) -> tuple[State, np.ndarray]:
+    """Return where leads stand for a new model, and whom it finds standing itself.
+
+    Who stands higher by its replay stands there; the others keep what they had. How
+    long they were above its thresholds, its replay alone knows.
+    """
+    found = (lived.level > before.level) & (lived.level > 0)
+    merged = State(
+        *(np.where(found, new, old) for new, old in zip(lived, before, strict=True))
+    )
+    return merged._replace(mql_since=lived.mql_since, sql_since=lived.sql_since), found
 
 
 def relive_state(
@@ -115,11 +141,11 @@ def relive_state(
     if model is None or asked.empty:
         return state
     agreement = bundle.agreement
-    listed = tables.leads[tables.leads["lead_id"].isin(asked)]
+    # Of all leads: one that was merged into another may object for it.
     pairs = past_lists(
-        listed, tables.outcomes, agreement, _list_before(as_of, agreement)
+        tables.leads, tables.outcomes, agreement, _list_before(as_of, agreement)
     )
-    pairs = pairs[pairs["as_of"] < as_of]
+    pairs = pairs[(pairs["as_of"] < as_of) & pairs["lead_id"].isin(asked)]
     if pairs.empty:
         return state
     edges = bundle.engagement_edges

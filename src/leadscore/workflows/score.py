@@ -31,6 +31,7 @@ from leadscore.workflows.booking import (
     Issued,
     broken,
     issue,
+    other_cadence,
     remembering,
     standing_before,
 )
@@ -137,6 +138,7 @@ def score(
     rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
     with remembering(ledger, bundle, is_issued=is_issued) as book:
+        notes += other_cadence(book, bundle.agreement, as_of)
         known = expired(bundle, as_of).and_also(broken(book, bundle, tables, as_of))
         listed = label_list(
             bundle,
