@@ -117,7 +117,7 @@ MANY = lessons(
     np.arange(len(TOWNS)) % 25 == 0,
     town=category(np.random.default_rng(0).permutation(TOWNS)),
 )
-A_WORD_EACH = lessons(town=category(map(str, range(N))), marks=number(MARKS))
+A_WORD_EACH = lessons(town=category([str(n) for n in range(N)]), marks=number(MARKS))
 TIED = replace(
     lessons(marks=number(MARKS)),
     visits=tuple((i, 2, "page_view") for i in range(N)),
