@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from leadscore.promise import LEVELS
 from leadscore.snapshots import microseconds
 from leadscore.tables import INSTANT
 
-__all__ = ["LEVELS", "hand_raised_entries", "label_rises", "nurtured_entries"]
-
-LEVELS = {"MQL": 1, "SQL": 2}  # any other label: 0
+__all__ = ["hand_raised_entries", "label_rises", "nurtured_entries"]
 
 _ENTRY = ["lead_id", "as_of"]
 

@@ -50,7 +50,7 @@ from scipy.special import logit, logsumexp
 
 from leadscore.errors import UsageError
 
-__all__ = ["ALTERNATIVES", "log_evidence", "lower_bound", "upper_bound"]
+__all__ = ["ALTERNATIVES", "log_evidence", "upper_bound"]
 
 ALTERNATIVES = (
     0.2,
@@ -138,15 +138,6 @@ def upper_bound(n_converted: int, n: int, *, target: float, alpha: float) -> flo
     if beyond(1.0) < 0:
         return 1.0
     return float(brentq(beyond, n_converted / n, 1.0, xtol=1e-12))
-
-
-def lower_bound(n_converted: int, n: int, *, target: float, alpha: float) -> float:
-    """Return the bound that the mean lies above, at this and every other look.
-
-    The same with conversions and others exchanged: parameters as in `upper_bound`.
-    """
-    _check_target(target)
-    return 1 - upper_bound(n - n_converted, n, target=1 - target, alpha=alpha)
 
 
 def _check_target(target: float) -> None:

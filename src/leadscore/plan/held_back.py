@@ -14,8 +14,9 @@ import pandas as pd
 from leadscore.movement import NURTURED, Lines
 from leadscore.plan.arrivals import arrivals_with_outcomes, entered
 from leadscore.plan.words import Past, Quarantine
+from leadscore.promise.counted import in_us
 from leadscore.replay import Replayed, replay
-from leadscore.snapshots import DAY_US, microseconds
+from leadscore.snapshots import DAY_US
 
 __all__ = ["delays", "quarantine_of"]
 
@@ -38,9 +39,9 @@ def quarantine_of(
     """
     both = lines, replace(lines, quarantine_us=0)
     late, early = (replay(past.listed, of, max_gap_us=max_gap_us) for of in both)
-    days = delays(late, early, level, _us(since))
+    days = delays(late, early, level, in_us(since))
     late, early = (replay(past.proven, of, max_gap_us=max_gap_us) for of in both)
-    came = arrivals_with_outcomes(early, past.proven, level, _us(past.since))
+    came = arrivals_with_outcomes(early, past.proven, level, in_us(past.since))
     stood = np.unique(late.lead[late.level[:, 0] >= level])
     out = came[~came["lead"].isin(stood) & ~came["is_raised"]]
     return Quarantine(
@@ -67,7 +68,3 @@ def delays(late: Replayed, early: Replayed, level: int, since_us: int) -> np.nda
     came = entered(late, level)[:, 0] & (late.road[:, 0] == NURTURED)
     came &= late.as_of >= since_us
     return (late.as_of - late.as_of[begun])[came] / DAY_US
-
-
-def _us(instant: pd.Timestamp) -> int:
-    return int(microseconds([instant])[0])

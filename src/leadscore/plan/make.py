@@ -28,7 +28,7 @@ from scipy.optimize import isotonic_regression
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError, UsageError
 from leadscore.metrics import group_draws, lower_bound
-from leadscore.movement import MQL, SQL, Lines, quarantine_us
+from leadscore.movement import Lines, quarantine_us
 from leadscore.plan.arrivals import (
     Arrivals,
     arrivals_with_outcomes,
@@ -46,12 +46,11 @@ from leadscore.plan.foreseen import (
 from leadscore.plan.held_back import quarantine_of
 from leadscore.plan.waiting import queue_lengths, serve
 from leadscore.plan.words import Change, Interval, Outlook, Past, Plan, Quarantine, Step
+from leadscore.promise.counted import LEVELS, in_us
 from leadscore.replay import max_gap_us, replay
-from leadscore.snapshots import microseconds
 
 __all__ = ["CONFIDENCE", "RECENT_WEEKS", "WEEKS_AHEAD", "make_plan"]
 
-LEVELS = {"MQL": MQL, "SQL": SQL}
 CONFIDENCE = 0.9  # of all intervals of a plan
 WEEKS_AHEAD = 13  # a quarter
 RECENT_WEEKS = 26
@@ -153,7 +152,7 @@ class _Seen:
         lines = self._lines(self.grid)
         done = replay(past.proven, lines, max_gap_us=self.gap)
         self.came = arrivals_with_outcomes(
-            done, past.proven, self.level, _us(past.since)
+            done, past.proven, self.level, in_us(past.since)
         )
         if self.came.empty:
             msg = (
@@ -381,7 +380,3 @@ def _entered(came: pd.DataFrame, n_columns: int) -> pd.DataFrame:
     counted = first.groupby("column")["converted"].agg(["size", "sum"])
     counted = counted.reindex(range(n_columns), fill_value=0).astype("int64")
     return counted.set_axis(["n", "n_converted"], axis=1).rename_axis(None)
-
-
-def _us(instant: pd.Timestamp) -> int:
-    return int(microseconds([instant])[0])

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from leadscore.errors import RefusedError
-from leadscore.movement import Lines, lines_of
+from leadscore.movement import lines_of
 from leadscore.periods import held_out
 from leadscore.policy import Threshold
 from leadscore.progress import Tell
@@ -148,7 +147,11 @@ def _replayed(
         agreement,
         tell=tell,
     )
-    done = replay(history, _lines(side), max_gap_us=max_gap_us(agreement))
+    done = replay(
+        history,
+        lines_of(side.bundle.thresholds, side.agreement).as_column(),
+        max_gap_us=max_gap_us(agreement),
+    )
     after = int(microseconds([since])[0]) + 1
     entries = {
         label: len(done.entries(0, level, after).place)
@@ -159,16 +162,6 @@ def _replayed(
     if not agreement.snapshots.at_age_hours:  # the newest list; else each last look
         is_last &= history["as_of"] == history["as_of"].max()
     return _Recent(entries, level[is_last.to_numpy()])
-
-
-def _lines(side: Side) -> Lines:
-    """Return the lines of a model's thresholds, as arrays of shape (1,)."""
-    lines = lines_of(side.bundle.thresholds, side.agreement)
-    mql, sql, keep_mql, keep_sql = (
-        np.atleast_1d(line)
-        for line in (lines.mql, lines.sql, lines.keep_mql, lines.keep_sql)
-    )
-    return Lines(mql, sql, keep_mql, keep_sql, lines.quarantine_us)
 
 
 def _with_numbers(
