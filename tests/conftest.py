@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from leadscore.workflows.simulate import simulate_folder
 from leadscore.workflows.train import Trained, train
 
 # A busy machine is no failure: what takes long is measured elsewhere.
-settings.register_profile("leadscore", deadline=None)
-settings.load_profile("leadscore")
+settings.register_profile("usual", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 ROOT = Path(__file__).parent.parent
 
