@@ -228,6 +228,18 @@ def test_where_chance_put_mql_above_sql_sql_takes_its_threshold() -> None:
     assert done["SQL"].probability == 0.3
 
 
+def test_what_a_capacity_set_never_takes_a_threshold_that_outcomes_chose() -> None:
+    """Its bound is exact only where it was fixed without them: MQL gives way."""
+    text = "[labels.MQL]\nprecision = 0.3\n[labels.SQL]\ncapacity_per_week = 500"
+    good, poor = some(200, 160, 0.5), some(200, 160, 0.3)
+    later = some(1, 0, 0.1, week=1)
+    unfit = some(1000, 0, 0.3, may_sql=False)
+    found = slice_of([*good, *poor, *unfit, *later])
+    done = prove(found, GRID[:2], agreement_of(text))
+    assert done["SQL"].probability == 0.3
+    assert done["MQL"].probability is None
+
+
 def test_an_mql_that_holds_only_above_sql_is_not_issued_and_says_why() -> None:
     text = "[labels.MQL]\nprecision = 0.3\n[labels.SQL]\nprecision = 0.3\nmin_fit = 'B'"
     good, poor = some(10, 9, 0.5), some(40, 24, 0.3)

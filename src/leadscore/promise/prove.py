@@ -89,8 +89,8 @@ def _in_order(
 ) -> dict[str, int | None]:
     """Return the places with MQL's threshold not above SQL's.
 
-    Where chance put it above, SQL takes MQL's, if that was proven for it; else MQL is
-    not issued: who is SQL must be MQL or better.
+    Where chance put it above, SQL takes MQL's, if that was proven for it; else, and
+    where a capacity set SQL's, MQL is not issued: who is SQL must be MQL or better.
     """
     sql, mql = places["SQL"], places["MQL"]
     if sql is None or mql is None or mql >= sql:
