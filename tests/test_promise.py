@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
@@ -376,6 +376,7 @@ def by_hand(
 
 @settings(max_examples=60, deadline=None)
 @given(counts, counts, st.sampled_from([0.1, 0.2, 0.25]))
+@example([(0, 0.0), (49, 0.0), (60, 0.0)], [(8, 0.0), (60, 0.5), (19, 0.25)], 0.2)
 def test_the_sequence_is_that_of_loops_over_scipys_test(
     held: list[tuple[int, float]], fitted: list[tuple[int, float]], promised: float
 ) -> None:

@@ -78,13 +78,13 @@ class Judged:
         return bool(counted.n > 0 and chance <= 1 - self.rule.confidence)
 
     def _start(self) -> int:
-        per_expected = self._per_expected()
         promised, sure = self.rule.precision or 0.0, self.rule.confidence
         # Where those who stand there would not reach it, nothing can hold.
         powers = [
-            power(known.n * per_expected, truth, promised, sure)
-            * (known.standing >= promised)
-            for known, truth in zip(self.expected, self._truths(), strict=True)
+            power(size, truth, promised, sure) * (known.standing >= promised)
+            for size, truth, known in zip(
+                self._sizes(), self._truths(), self.expected, strict=True
+            )
         ]
         return int(np.argmax(powers)) if powers else 0
 
@@ -94,12 +94,14 @@ class Judged:
         base = loosest.n_converted / max(loosest.n, 1)
         return [(c.n_converted + PSEUDO * base) / (c.n + PSEUDO) for c in self.expected]
 
-    def _per_expected(self) -> float:
-        """Return how many entries of the slice one entry of the fitted leads means."""
+    def _sizes(self) -> list[float]:
+        """Return how many entries of the slice to expect of each threshold."""
         n_slice = self.found.held_out.loc[
             self.found.held_out["as_of"] >= self.found.since, "lead_id"
         ].nunique()
-        return float(n_slice / max(self.found.expected["lead_id"].nunique(), 1))
+        n_fitted = max(self.found.expected["lead_id"].nunique(), 1)
+        # Multiplied first: 87 * (109 / 87) would lose the last of 109 entries.
+        return [c.n * n_slice / n_fitted for c in self.expected]
 
     def _weeks(self) -> float:
         """Return how many weeks of entries the period holds."""
