@@ -10,8 +10,8 @@ import pytest
 
 from leadscore.agreement import Agreement, parse_agreement
 from leadscore.bundle import Bundle
-from leadscore.model import CANDIDATES
-from leadscore.periods import backtest_periods, groups_of
+from leadscore.model import BASELINES, CANDIDATES
+from leadscore.periods import Period, backtest_periods, groups_of, is_held_out
 from leadscore.snapshots import known_before, label_snapshots, training_snapshots
 from leadscore.tables import Tables
 from leadscore.workflows import backtest, contest
@@ -27,13 +27,18 @@ def rows(bundle: Bundle, tables: Tables) -> Rows:
     return build_rows(tables, settled, bundle.catalogue, agreement)
 
 
-def tasks(rows: Rows, outcomes: pd.DataFrame, agreement: Agreement) -> list[object]:
-    groups = groups_of(rows.snapshots)
+def task_at(
+    period: Period, rows: Rows, outcomes: pd.DataFrame, agreement: Agreement
+) -> backtest.Task | None:
+    of = groups_of(rows.snapshots), is_held_out(rows.snapshots, agreement)
+    return backtest._task(rows.snapshots, outcomes, agreement, period, *of)
+
+
+def tasks(
+    rows: Rows, outcomes: pd.DataFrame, agreement: Agreement
+) -> list[backtest.Task | None]:
     periods = backtest_periods(rows.snapshots["as_of"], agreement)
-    return [
-        backtest._task(rows.snapshots, outcomes, agreement, period, groups)
-        for period in periods
-    ]
+    return [task_at(period, rows, outcomes, agreement) for period in periods]
 
 
 def test_at_an_origin_nothing_learned_later_is_fitted_on(
@@ -43,9 +48,7 @@ def test_at_an_origin_nothing_learned_later_is_fitted_on(
     agreement = bundle.agreement
     for task in tasks(rows, tables.outcomes, agreement):
         then = known_before(tables.outcomes, task.period.origin)
-        alone = backtest._task(
-            rows.snapshots, then, agreement, task.period, groups_of(rows.snapshots)
-        )
+        alone = task_at(task.period, rows, then, agreement)
         np.testing.assert_array_equal(task.fit, alone.fit)
         np.testing.assert_array_equal(task.fit_converted, alone.fit_converted)
 
@@ -59,9 +62,7 @@ def test_a_conversion_reported_after_the_origin_is_none_there(
     lead = converted["lead_id"].iloc[0]
     late = tables.outcomes.copy()
     late.loc[late["lead_id"] == lead, "known_at"] = first.period.origin
-    then = backtest._task(
-        rows.snapshots, late, bundle.agreement, first.period, groups_of(rows.snapshots)
-    )
+    then = task_at(first.period, rows, late, bundle.agreement)
     of_lead = (rows.snapshots["lead_id"].iloc[first.fit] == lead).to_numpy()
     assert first.fit_converted[of_lead].sum() > 0
     assert then.fit_converted[of_lead].sum() == 0
@@ -119,6 +120,30 @@ def test_the_lowest_loss_ships_only_where_chance_does_not_explain_it() -> None:
     lowest = min(losses, key=lambda name: losses[name].mean())
     assert lowest != "blend"  # the luckiest, and that is no reason
     assert contest._winner(losses, draws) == "blend"
+
+
+def test_held_out_leads_do_not_choose_the_recipe(
+    rows: Rows, bundle: Bundle, tables: Tables
+) -> None:
+    found = backtest.backtest_tasks(rows.snapshots, tables.outcomes, bundle.agreement)
+    tested = np.concatenate([task.test for task in found])
+    kept_out = is_held_out(rows.snapshots, bundle.agreement)
+    right = 0.1 + 0.8 * rows.snapshots["converted"].to_numpy()[tested]
+    for knowing, winner in ((kept_out, "blend"), (~kept_out, "ridge")):
+        said = dict.fromkeys((*BASELINES, *CANDIDATES), np.full(len(tested), 0.1))
+        said["ridge"] = np.where(knowing[tested], right, 0.1)
+        judged = contest.judge_contest(
+            rows,
+            tested,
+            said,
+            groups_of(rows.snapshots),
+            kept_out,
+            [len(task.test) for task in found],
+            [],
+            bundle.agreement,
+            features=rows.features,
+        )
+        assert judged.winner == winner
 
 
 def test_the_table_holds_trivial_rivals(bundle: Bundle) -> None:

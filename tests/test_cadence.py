@@ -15,7 +15,7 @@ import pytest
 from leadscore import metrics
 from leadscore.agreement import Agreement, Conversion, Snapshots, Training
 from leadscore.errors import DataError
-from leadscore.periods import groups_of
+from leadscore.periods import groups_of, is_held_out
 from leadscore.report.cadence import beyond_chance, cadence_section, standing
 from leadscore.report.words import percent
 from leadscore.snapshots import known_before, label_snapshots
@@ -444,7 +444,8 @@ def _fitted(fit: Fit, agreement: Agreement, outcomes: pd.DataFrame, day: int) ->
     if day not in _FITTED:
         at = since(SINCE + day)
         then = label_snapshots(TURNED.rows.snapshots, outcomes, agreement, at)
-        places = np.flatnonzero(then["converted"].notna())
+        kept_out = is_held_out(then, agreement)
+        places = np.flatnonzero(then["converted"].notna() & ~kept_out)
         _FITTED[day] = fit(places, then["converted"].to_numpy()[places])
     return _FITTED[day]
 

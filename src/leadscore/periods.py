@@ -1,4 +1,4 @@
-"""The two splits: time order judges the recipe, leads prove the thresholds.
+"""The two splits: time order judges the recipe, leads prove the promises.
 
 Goes in: labelled snapshots. Comes out: backtest periods and the held-out leads.
 
@@ -21,7 +21,14 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
 
-__all__ = ["Period", "backtest_periods", "check_periods", "groups_of", "held_out"]
+__all__ = [
+    "Period",
+    "backtest_periods",
+    "check_periods",
+    "groups_of",
+    "held_out",
+    "is_held_out",
+]
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,29 @@ def held_out(groups: np.ndarray, *, share: float, seed: int) -> np.ndarray:
     names, inverse = np.unique(groups, return_inverse=True)
     out = np.array([_place(f"{seed}:{name}") < share for name in names], dtype=bool)
     return out[inverse] if len(names) else np.zeros(0, dtype=bool)
+
+
+def is_held_out(snapshots: pd.DataFrame, agreement: Agreement) -> np.ndarray:
+    """Return which snapshots are of leads (accounts) that prove promises.
+
+    What is fitted, chosen or left out before a promise is proven must not depend on
+    what became of them.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        ``lead_id, account_id``.
+    agreement : Agreement
+        ``training.promise_share`` of the leads (accounts), drawn by ``training.seed``.
+
+    Returns
+    -------
+    bool array of shape (n_snapshots,)
+    """
+    training = agreement.training
+    return held_out(
+        groups_of(snapshots), share=training.promise_share, seed=training.seed
+    )
 
 
 def _place(name: str) -> float:

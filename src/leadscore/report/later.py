@@ -83,8 +83,8 @@ def _caution(judged: Judged) -> tuple[str, ...]:
     return (
         "The interval of the difference is narrower than the two lines suggest, "
         "because both ways are judged on the same leads. Another recipe than "
-        "the blend ships only if it was better beyond chance on these very data, which "
-        "flatters it a little.",
+        "the blend ships only if it was better beyond chance on those of them that "
+        "prove no promise, which flatters it a little.",
     )
 
 

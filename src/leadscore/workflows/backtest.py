@@ -1,8 +1,10 @@
 """The backtest: every recipe at every past origin, judged on what came later.
 
 Goes in: rows of all mature snapshots, outcomes. Comes out: a contest, and the recipe as
-it stood at the first origin. At each origin we stand on that day: a snapshot is fitted
-on iff its outcome window and the lag had ended, and its outcome is the one known then.
+it stood at each origin. At each origin we stand on that day: a snapshot is fitted on
+iff its outcome window and the lag had ended, and its outcome is the one known then.
+Leads that prove promises are held out here as they are from the model that ships: they
+are judged on, but nothing is learned or chosen by what became of them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.model import BASELINES, CANDIDATES, baseline
 from leadscore.monotone import Held
-from leadscore.periods import Period, backtest_periods, check_periods, groups_of
+from leadscore.periods import (
+    Period,
+    backtest_periods,
+    check_periods,
+    groups_of,
+    is_held_out,
+)
 from leadscore.progress import Tell, silent
 from leadscore.recipe import LeadClassifier
 from leadscore.snapshots import label_snapshots
@@ -41,7 +49,7 @@ class Task:
     period: Period
     fit: np.ndarray
     fit_converted: np.ndarray
-    test: np.ndarray
+    test: np.ndarray  # held-out leads, too
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,8 @@ def run_contest(
         Of mature snapshots, with ``converted`` as known at the end of the data.
     outcomes : DataFrame
     agreement : Agreement
-        ``training.min_conversions`` converted leads (accounts) are needed to fit.
+        ``training.min_conversions`` converted leads (accounts) are needed to fit, those
+        that are held out not counted.
     held : Held
         Columns whose direction is held.
     told : DataFrame, default=None
@@ -110,6 +119,7 @@ def run_contest(
         np.concatenate([task.test for task in tasks]),
         pooled,
         groups,
+        is_held_out(rows.snapshots, agreement),
         [len(task.test) for task in tasks],
         [period_counts(task, rows.snapshots, groups) for task in tasks],
         agreement,
@@ -135,12 +145,12 @@ def backtest_tasks(
     outcomes : DataFrame
     agreement : Agreement
     """
-    groups = groups_of(snapshots)
-    return [
-        task
+    groups, kept_out = groups_of(snapshots), is_held_out(snapshots, agreement)
+    tasks = (
+        _task(snapshots, outcomes, agreement, period, groups, kept_out)
         for period in backtest_periods(snapshots["as_of"], agreement)
-        if (task := _task(snapshots, outcomes, agreement, period, groups)) is not None
-    ]
+    )
+    return [task for task in tasks if task is not None]
 
 
 def _task(
@@ -149,15 +159,16 @@ def _task(
     agreement: Agreement,
     period: Period,
     groups: np.ndarray,
+    kept_out: np.ndarray,
 ) -> Task | None:
     then = label_snapshots(snapshots, outcomes, agreement, period.origin)
-    fit = np.flatnonzero(then["converted"].notna())
+    fit = np.flatnonzero(then["converted"].notna() & ~kept_out)
     test = np.flatnonzero(period.holds(snapshots["as_of"]))
     as_of = snapshots["as_of"]
     check_periods(as_of.iloc[fit], as_of.iloc[test], agreement)
     converted = then["converted"].to_numpy()[fit]
     n_converted = n_converted_groups(converted, groups[fit])
-    tested = snapshots["converted"].to_numpy()[test]
+    tested = snapshots["converted"].to_numpy()[test[~kept_out[test]]]
     too_few = n_converted < agreement.training.min_conversions or converted.all()
     if too_few or not 0 < tested.sum() < len(tested):
         return None

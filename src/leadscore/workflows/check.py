@@ -28,11 +28,7 @@ from leadscore.snapshots import training_snapshots
 from leadscore.store import read_agreement, read_tables
 from leadscore.tables import Tables
 from leadscore.workflows.assumed import Undated, facts_without_known_at
-from leadscore.workflows.backtest import (
-    backtest_tasks,
-    n_converted_groups,
-    period_counts,
-)
+from leadscore.workflows.backtest import backtest_tasks, period_counts
 from leadscore.workflows.counted import (
     attribute_counts,
     delay_facts,
@@ -46,6 +42,7 @@ from leadscore.workflows.learnable import (
     check_not_all,
     check_stage,
     label_for_training,
+    n_converted_to_fit,
     why_nothing,
     why_points,
 )
@@ -238,16 +235,16 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     """Return what training would come to, in its own order and words."""
     converted = settled["converted"].to_numpy()
-    n_converted = n_converted_groups(converted, groups_of(settled))
     try:
         check_stage(tables, agreement)
-        if n_converted == 0:
+        if not converted.any():
             return "nothing", why_nothing(settled, tables, agreement)
         check_not_all(converted, agreement)
     except DataError as error:
         return "refused", str(error)
-    if n_converted < agreement.training.min_conversions or not origins:
-        return "points", why_points(n_converted, agreement)
+    if not origins:
+        return "points", why_points(settled, agreement)
+    n_converted = n_converted_to_fit(settled, agreement)
     n_tested = sum(origin["n_test_converted"] for origin in origins)
     return "model", (
         f"{n_converted:,} converted leads (accounts) to learn from, and {n_tested:,} "

@@ -6,7 +6,8 @@ Goes in: probabilities of later rows by recipe, and what came of them. Comes out
 The blend ships, unless another recipe was better on later time by more than chance: the
 95 % interval of its difference of log loss, resampled by lead (account), leaves zero
 out. Four others are asked, each at 95 %, so luck replaces the blend once in ten. To
-take the lowest of five would be to take the luckiest where data is scarce.
+take the lowest of five would be to take the luckiest where data is scarce. Held-out
+leads are in the table, but not in that choice: they prove what is promised of it.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def judge_contest(
     tested: np.ndarray,
     pooled: dict[str, np.ndarray],
     groups: np.ndarray,
+    kept_out: np.ndarray,
     sizes: list[int],
     periods: list[dict[str, Any]],
     agreement: Agreement,
@@ -122,6 +124,8 @@ def judge_contest(
         What each recipe and baseline said of them.
     groups : array of shape (n_rows,)
         Lead or account of each of ``rows``.
+    kept_out : bool array of shape (n_rows,)
+        Whose outcomes must not choose the winner.
     sizes : list of int
         How many later rows each period has.
     periods : list of dict
@@ -137,7 +141,11 @@ def judge_contest(
     as_of = rows.snapshots["as_of"].iloc[tested]
     taken, lists = _share_taken(as_of, agreement), _lists(as_of, sizes, agreement)
     losses = {name: metrics.log_loss(converted, p) for name, p in pooled.items()}
-    winner = _winner(losses, draws)
+    decides = np.flatnonzero(~kept_out[tested])
+    winner = _winner(
+        {name: of[decides] for name, of in losses.items()},
+        metrics.group_draws(groups[tested][decides], n_draws=N_DRAWS, rng=rng),
+    )
     top = {name: _top(converted, p, lists, draws, taken) for name, p in pooled.items()}
     table = [
         _measure(name, converted, p, draws)

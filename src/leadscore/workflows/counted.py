@@ -14,7 +14,7 @@ import pandas as pd
 from leadscore.agreement import Agreement, LabelRule
 from leadscore.draft import conversion_delays
 from leadscore.features import declare_catalogue
-from leadscore.periods import groups_of, held_out
+from leadscore.periods import groups_of, is_held_out
 from leadscore.promise import entries_needed
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import n_converted_groups
@@ -78,11 +78,8 @@ def label_prospects(
     At most as many leads enter a label that promises p as the held-out leads of the
     newest period hold conversions, divided by p; a good model brings about half.
     """
-    training = agreement.training
-    kept_out = held_out(
-        groups_of(settled), share=training.promise_share, seed=training.seed
-    )
-    days = training.promise_days or agreement.conversion.horizon_days
+    kept_out = is_held_out(settled, agreement)
+    days = agreement.training.promise_days or agreement.conversion.horizon_days
     since = settled["as_of"].max() - pd.Timedelta(days=days)
     newest = settled[kept_out & (settled["as_of"] >= since).to_numpy()]
     n_leads = int(newest["lead_id"].nunique())

@@ -2,9 +2,9 @@
 
 Goes in: rows and what came of them. Comes out: the winner of the contest, fitted on all
 leads but the held-out ones, with thresholds set on those; the points alone where there
-is too little; nothing where nobody converted. (Two things saw the held-out outcomes,
-too: the contest that names the winner, and the screen that leaves out columns which
-know the outcome.)
+is too little; nothing where nobody converted. Nothing that a promise rests on saw what
+became of the held-out leads: not the screen, not the contest, not the fit, not the
+thresholds that are tried.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from leadscore.features import Catalogue, describe_features
 from leadscore.likeness import describe_levels
 from leadscore.model import FittedModel, fit_out_of_fold
 from leadscore.monotone import Held, held_columns
-from leadscore.periods import groups_of, held_out
+from leadscore.periods import groups_of, is_held_out
 from leadscore.policy import Threshold
 from leadscore.progress import Tell
 from leadscore.promise import hand_raised_rate, prove
 from leadscore.quarantine import cost_of_quarantine
 from leadscore.tables import Tables
-from leadscore.workflows.backtest import Tuned, n_converted_groups, run_contest
+from leadscore.workflows.backtest import Tuned, run_contest
 from leadscore.workflows.cadence import replay_cadence
 from leadscore.workflows.contest import Contest
 from leadscore.workflows.learnable import check_not_all, why_nothing, why_points
@@ -94,25 +94,21 @@ def learn(
         Every one of them converted.
     """
     converted = rows.snapshots["converted"].to_numpy()
-    groups = groups_of(rows.snapshots)
-    n_converted = n_converted_groups(converted, groups)
     check_not_all(converted, agreement)
     told = rows.features
     rows, suspects = screen(rows, catalogue, agreement)
-    if n_converted == 0:
+    if not converted.any():
         why = why_nothing(rows.snapshots, tables, agreement)
         return Learned(
             stated_model(rows, agreement), {}, None, why, {"suspects": suspects}
         )
     held = held_columns(catalogue, agreement)
-    found = None
-    if n_converted >= agreement.training.min_conversions:
-        found = run_contest(
-            rows, tables.outcomes, agreement, held=held, told=told, tell=tell
-        )
+    found = run_contest(
+        rows, tables.outcomes, agreement, held=held, told=told, tell=tell
+    )
     if found is None:
         model = _fit("points", rows, agreement, held)
-        why = why_points(n_converted, agreement)
+        why = why_points(rows.snapshots, agreement)
         return Learned(model, {}, None, why, {"suspects": suspects})
     contest, tuned = found
     cadence = _cadence(contest, tuned, rows, tables, agreement, tell)
@@ -170,20 +166,8 @@ def _ship(
     ``told``: all features, those that were left out among them: words of the others,
     such as "earlier, none lately", are made of several columns.
     """
-    training = agreement.training
-    converted = rows.snapshots["converted"].to_numpy()
-    groups = groups_of(rows.snapshots)
-    kept_out = held_out(groups, share=training.promise_share, seed=training.seed)
+    kept_out = is_held_out(rows.snapshots, agreement)
     fit = np.flatnonzero(~kept_out)
-    if len(np.unique(converted[fit])) < 2:
-        why = (
-            "outside the held-out leads all snapshots came to the same end, so nothing "
-            "but the points could be fitted. They serve alone, and no label is issued "
-            "by probability; train again with more leads, or set "
-            "training.promise_share lower."
-        )
-        model = _fit("points", rows, agreement, held)
-        return Learned(model, {}, contest, why)
     model, out_of_fold = _fitted(contest.winner, rows, agreement, held, places=fit)
     tell("replaying the past lists of the held-out leads")
     rows = replace(rows, features=told)

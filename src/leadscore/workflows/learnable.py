@@ -11,15 +11,17 @@ import pandas as pd
 
 from leadscore.agreement import Agreement
 from leadscore.errors import DataError
-from leadscore.periods import groups_of
+from leadscore.periods import groups_of, is_held_out
 from leadscore.recipe.stated import share_after
 from leadscore.snapshots import known_before, label_snapshots
 from leadscore.tables import Tables
+from leadscore.workflows.backtest import n_converted_groups
 
 __all__ = [
     "check_not_all",
     "check_stage",
     "label_for_training",
+    "n_converted_to_fit",
     "why_nothing",
     "why_points",
 ]
@@ -138,19 +140,29 @@ def _at_most(snapshots: pd.DataFrame, n_groups: int) -> str:
     return f"with 95 % confidence{by} fewer than {shown} % do"
 
 
-def why_points(n_converted: int, agreement: Agreement) -> str:
+def n_converted_to_fit(snapshots: pd.DataFrame, agreement: Agreement) -> int:
+    """Return how many leads (accounts) converted of those that are not held out."""
+    fit = snapshots[~is_held_out(snapshots, agreement)]
+    return n_converted_groups(fit["converted"].to_numpy(), groups_of(fit))
+
+
+def why_points(snapshots: pd.DataFrame, agreement: Agreement) -> str:
     """Return why the points serve alone, where some snapshots converted."""
-    needed = agreement.training.min_conversions
-    if n_converted < needed:
+    training, groups = agreement.training, groups_of(snapshots)
+    needed, n_fit = training.min_conversions, n_converted_to_fit(snapshots, agreement)
+    n_converted = n_converted_groups(snapshots["converted"].to_numpy(), groups)
+    said = (
+        f"{n_converted} converted leads (accounts) are mature, {n_fit} of them among "
+        f"the {1 - training.promise_share:.0%} that are not held out to prove promises"
+    )
+    alone = "The points serve alone, and no label is issued by probability"
+    if n_fit < needed:
         return (
-            f"{n_converted} converted leads (accounts) are mature, at least {needed} "
-            "are needed to learn from behaviour. The points serve alone, "
-            "and no label is issued by probability; train again when there are more."
+            f"{said}; at least {needed} of these are needed to learn from behaviour. "
+            f"{alone}; train again when there are more."
         )
     return (
-        f"{n_converted} converted leads (accounts) are mature, but no past origin has "
-        f"{needed} of them before it and outcomes of both kinds after it. The "
-        "points serve alone, and no label is issued by probability; train "
-        "again with a longer history, or set training.test_days or "
-        "conversion.horizon_days lower."
+        f"{said}, but no past origin has {needed} of these before it and outcomes of "
+        f"both kinds after it. {alone}; train again with a longer history, or set "
+        "training.test_days or conversion.horizon_days lower."
     )

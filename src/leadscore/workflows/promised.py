@@ -13,7 +13,7 @@ import pandas as pd
 from leadscore.agreement import Agreement
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
-from leadscore.periods import groups_of, held_out
+from leadscore.periods import groups_of, is_held_out
 from leadscore.policy import engagement_edges
 from leadscore.progress import Tell
 from leadscore.promise import Slice
@@ -58,9 +58,7 @@ def promise_slice(
     days = training.promise_days or agreement.conversion.horizon_days
     since = newest - pd.Timedelta(days=days)
     pairs = past_lists(tables.leads, tables.outcomes, agreement, newest)
-    kept_out = held_out(
-        groups_of(pairs), share=training.promise_share, seed=training.seed
-    )
+    kept_out = is_held_out(pairs, agreement)
     is_there = pairs["lead_id"].isin(pairs.loc[pairs["as_of"] >= since, "lead_id"])
     n_listed = pairs.loc[is_there, "lead_id"].nunique()
     pairs = label_snapshots(

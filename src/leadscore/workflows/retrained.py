@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.periods import check_periods, groups_of
+from leadscore.periods import check_periods, groups_of, is_held_out
 from leadscore.progress import Tell
 from leadscore.snapshots import label_snapshots
 from leadscore.workflows.backtest import n_converted_groups
@@ -173,10 +173,11 @@ def _known(
 ) -> dict[int, _Known]:
     """Return what was known on each retraining day that had enough to learn from."""
     groups, found = groups_of(snapshots), {}
+    kept_out = is_held_out(snapshots, agreement)
     for day in sorted({day for days in plans.values() for day in days}):
         at = since + pd.Timedelta(days=day)
         then = label_snapshots(snapshots, outcomes, agreement, at)["converted"]
-        places = np.flatnonzero(then.notna())
+        places = np.flatnonzero(then.notna() & ~kept_out)
         converted = then.to_numpy()[places]
         n_converted = n_converted_groups(converted, groups[places])
         if n_converted >= agreement.training.min_conversions and not converted.all():

@@ -2,7 +2,8 @@
 
 Goes in: rows of mature snapshots. Comes out: the same rows, less what tells conversions
 apart too well, and sentences: what was left out, what has fallen silent, what all
-conversions share, what tells nothing. Columns of one source are one sentence.
+conversions share, what tells nothing. Columns of one source are one sentence. What is
+left out does not depend on what became of leads that are held out to prove promises.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from leadscore.agreement import Agreement
 from leadscore.explain import column_groups
 from leadscore.features import Catalogue
 from leadscore.features.catalogue import MIN_LEADS, OTHER
-from leadscore.periods import groups_of
+from leadscore.periods import groups_of, is_held_out
 from leadscore.suspects import (
     check_finite,
     leaking_columns,
@@ -61,7 +62,8 @@ def screen(
     check_finite(rows.features)
     converted = rows.snapshots["converted"].to_numpy()
     groups, as_of = groups_of(rows.snapshots), rows.snapshots["as_of"]
-    leaking = leaking_columns(rows.features, converted, groups)
+    fit = ~is_held_out(rows.snapshots, agreement)
+    leaking = leaking_columns(rows.features[fit], converted[fit], groups[fit])
     features = _without(rows.features, list(leaking))
     newest = as_of.max() - (as_of.max() - as_of.min()) / 4
     vanished = vanished_columns(features, as_of, newest, groups)

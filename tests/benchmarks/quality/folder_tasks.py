@@ -118,7 +118,10 @@ def _task(
     if chosen is not None:
         settled = settled[chosen(settled)]
     rows = build_rows(tables, settled, catalogue, agreement)
-    origins = backtest_tasks(rows.snapshots, tables.outcomes, agreement)
+    # Nothing is promised here, so nobody is held out for it.
+    training = agreement.training.model_copy(update={"promise_share": 0.0})
+    everybody = agreement.model_copy(update={"training": training})
+    origins = backtest_tasks(rows.snapshots, tables.outcomes, everybody)
     return Task(
         name,
         rows.features,
