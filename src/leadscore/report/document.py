@@ -5,7 +5,9 @@ Every text here is text, never markup: whoever writes it escapes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 __all__ = [
@@ -72,11 +74,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: SVG of our own making, a caption, and the same in words."""
+    """A figure, a caption, and the same in words.
 
-    svg: str
+    Parameters
+    ----------
+    draw : callable
+        Makes the figure; called when it is first asked for, because drawing takes as
+        long as all else, and who wants the words alone need not wait for it.
+    caption, alt : str
+    """
+
+    draw: Callable[[], str]
     caption: str
     alt: str
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure: SVG of our own making."""
+        return self.draw()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from leadscore import plots
@@ -34,7 +36,7 @@ def points_section(judged: Judged, bundle: Bundle) -> Section:
         paragraphs=(_worked(judged, bundle), *_caution(judged)),
         drawings=(
             Drawing(
-                plots.precision_bars(table),
+                partial(plots.precision_bars, table),
                 "Of the places at the top of the lists, how many were followed by a "
                 "conversion. The line on each bar is its 95% interval: where the true "
                 "share lies, as far as this much data can tell.",
@@ -101,7 +103,7 @@ def reliability_section(judged: Judged) -> Section:
         ),
         drawings=(
             Drawing(
-                plots.reliability_diagram(table),
+                partial(plots.reliability_diagram, table),
                 "Each dot is a group of leads; on the dashed line, what was said is "
                 "what happened. The vertical lines are 95% intervals, the grey bars "
                 "below say how many leads a group holds.",
@@ -171,8 +173,11 @@ def gains_section(judged: Judged) -> Section:
         paragraphs=(said,),
         drawings=(
             Drawing(
-                plots.gains_curve(
-                    shown, taken=judged.taken, text=f"top {percent(judged.taken)}"
+                partial(
+                    plots.gains_curve,
+                    shown,
+                    taken=judged.taken,
+                    text=f"top {percent(judged.taken)}",
                 ),
                 "Read it from below: work so much of each list, find so many of the "
                 "places that were followed by a conversion. The dotted upright line is "

@@ -7,6 +7,7 @@ half-written by a kill is replaced; a run that is there is not written again.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ class Record:
         The contest, one row a candidate.
     digests : dict of str to str
         sha256 of each input file, by name.
-    page : str
-        The report.
+    page : callable
+        Writes the report; not called for a run that was logged before.
     words : str
         A short description in Markdown.
     """
@@ -66,7 +67,7 @@ class Record:
     settings: dict[str, str]
     candidates: pd.DataFrame
     digests: dict[str, str]
-    page: str
+    page: Callable[[], str]
     words: str
 
 
@@ -149,7 +150,7 @@ def _write_run(store: Store, record: Record) -> tuple[str, Any]:
     params = [Param(name, value) for name, value in record.settings.items()]
     client.log_batch(run_id, metrics=metrics, params=params)
     client.log_inputs(run_id, _datasets(record))
-    client.log_text(run_id, record.page, REPORT)
+    client.log_text(run_id, record.page(), REPORT)
     table = record.candidates.to_csv(index=False, float_format="%.4f")
     client.log_text(run_id, table, "tables/candidates.csv")
     return str(run_id), model

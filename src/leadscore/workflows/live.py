@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from leadscore import tracking
-from leadscore.bundle import current_model, load_bundle
+from leadscore.bundle import Bundle, current_model, load_bundle
 from leadscore.errors import LeadscoreError
 from leadscore.report import markdown, report_of
 from leadscore.workflows.kept_proposal import kept_proposal
@@ -60,8 +60,17 @@ def name_version(
     return next((alias for alias in STATUSES if alias in wanted), "")
 
 
-def describe_live(store: tracking.Store, models: Path) -> list[str]:
+def describe_live(
+    store: tracking.Store, models: Path, *, known: Bundle | None = None
+) -> list[str]:
     """Say in words, in the registry and on the runs, what is live and since when.
+
+    Parameters
+    ----------
+    store : Store
+    models : Path
+    known : Bundle, default=None
+        One that was read already: if it is what is live, it is not read again.
 
     Returns
     -------
@@ -82,7 +91,7 @@ def describe_live(store: tracking.Store, models: Path) -> list[str]:
     if champion is not None:
         words = [_live_words(champion), *_because_words(champion)]
         words += _other_words(named, models)
-        words += _report_words(champion, models)
+        words += _report_words(champion, models, known)
         tracking.describe(store, "\n\n".join(words))
     return [
         f"the run of version {version.number} ({alias}) was deleted in MLflow; "
@@ -130,10 +139,14 @@ def _other_words(named: dict[str, tracking.Version], models: Path) -> list[str]:
     return words
 
 
-def _report_words(champion: tracking.Version, models: Path) -> list[str]:
+def _report_words(
+    champion: tracking.Version, models: Path, known: Bundle | None
+) -> list[str]:
     """Return what the report says in short, where the bundle is there to say it."""
     try:
-        return [markdown(report_of(load_bundle(models, champion.model_id)))]
+        if known is None or known.model_id != champion.model_id:
+            known = load_bundle(models, champion.model_id)
+        return [markdown(report_of(known))]
     except LeadscoreError as error:
         return [f"What it can do stands in the report of its run. (Here: {error})"]
 

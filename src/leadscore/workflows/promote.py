@@ -258,7 +258,7 @@ def _put_into_use(
                 before = replace(before, reasons={version: said})
                 after = replace(after, reasons={version: reason})
             _do_or_undo(store, models, Entry(store.name, before, after))
-        notes += tuple(describe_live(store, models))
+        notes += tuple(describe_live(store, models, known=bundle))
     cross_out(models)
     notes += _other_champion(named, before_id)
     was = _if_there(models, before_id)

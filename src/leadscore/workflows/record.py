@@ -8,6 +8,7 @@ that could not be logged is logged later just the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -82,7 +83,7 @@ def log_model(bundle: Bundle, models: Path, *, now: pd.Timestamp | None) -> Reco
         logged = tracking.log_run(store, record)
         alias = name_version(store, logged, models, now=now)
         if _log_proposal(store, logged, record, models) or logged.is_new:
-            describe_live(store, models)
+            describe_live(store, models, known=bundle)
     version = logged.version
     where = tracking.store_name(models)
     return Recorded(where, logged.run_id, version.number, alias, logged.is_new)
@@ -120,7 +121,7 @@ def _record(bundle: Bundle, models: Path) -> tracking.Record:
         _settings(bundle),
         run_candidates(bundle),
         bundle.provenance["data_digests"],
-        page(report),
+        partial(page, report),
         markdown(report),
     )
 
