@@ -609,7 +609,7 @@ def edgy(world: World) -> World:
 
 
 def test_attributes_known_at_as_of_are_caught(small: World, monkeypatch) -> None:
-    change = ("allow_exact_matches=False", "allow_exact_matches=True")
+    change = ('side="left"', 'side="right"')
     attributes_at = mutant(snapshots_module, change).attributes_at
     monkeypatch.setattr(build_module, "attributes_at", attributes_at)
     monkeypatch.setattr(rows_module, "attributes_at", attributes_at)

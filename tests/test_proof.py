@@ -273,7 +273,7 @@ def test_leads_in_small_trees_are_preferred_to_snapshots_in_large_ones() -> None
 
 
 def test_attributes_known_at_as_of_are_named(world, monkeypatch) -> None:
-    change = ("allow_exact_matches=False", "allow_exact_matches=True")
+    change = ('side="left"', 'side="right"')
     broken = mutant(snapshots_module, change).attributes_at
     monkeypatch.setattr(build_module, "attributes_at", broken)
     monkeypatch.setattr(rows_module, "attributes_at", broken)
@@ -368,7 +368,7 @@ def test_a_column_that_is_always_the_same_is_not_called_proven(peeking) -> None:
     "change",
     [
         ("microseconds(converted) < micro", "microseconds(converted) <= micro"),
-        ("allow_exact_matches=False", "allow_exact_matches=True"),
+        ('side="left"', 'side="right"'),
         ('found["known_at"] < found["as_of"]', 'found["known_at"] <= found["as_of"]'),
     ],
     ids=["conversions", "turns and flags", "objections of merged leads"],

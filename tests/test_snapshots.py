@@ -465,8 +465,8 @@ def test_null_instants_never_happen() -> None:
 
 MUTATIONS = {
     "attributes known at as_of": (
-        "allow_exact_matches=False",
-        "allow_exact_matches=True",
+        'side="left"',
+        'side="right"',
     ),
     "the end of the window": (
         "converted_at < as_of + horizon_us",

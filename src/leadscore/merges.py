@@ -57,6 +57,8 @@ def merges_of(leads: pd.DataFrame) -> pd.DataFrame:
         merge on the way. A pair occurs once.
     """
     steps = _steps(leads)
+    if steps.empty:
+        return steps
     upwards = steps.set_axis(["into", "further", "later_at"], axis=1)
     reached = [steps]
     while len(reached[-1]):
@@ -114,6 +116,8 @@ def pass_conversions_on(
     stage : str
         That of a conversion; outcomes of other stages stay where they are.
     """
+    if merges.empty:
+        return outcomes
     copies = moved(outcomes[outcomes["stage"] == stage], merges)
     if copies.empty:
         return outcomes

@@ -325,7 +325,10 @@ def _objects(
     """Return which pairs object, by their latest row or by that of a merged lead."""
     columns = list(agreement.consent.exclude_when_true)
     objects = _any_true(known[columns])
-    others = merged_in(pairs, merges_of(leads))
+    merges = merges_of(leads)
+    if merges.empty:
+        return objects
+    others = merged_in(pairs, merges)
     told = leads.loc[leads["lead_id"].isin(others["lead_id"])]
     told = _latest_before(told[["lead_id", "known_at", *columns]], others)
     objects[others["place"][_any_true(told)]] = True
@@ -384,19 +387,23 @@ def _standing(
 
 
 def _latest_before(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each pair, its lead's latest row with ``known_at < as_of``."""
-    asked = pairs[["lead_id", "as_of"]].reset_index(drop=True)
-    ordered = asked.reset_index().sort_values(["as_of", "index"], kind="stable")
-    found = pd.merge_asof(
-        ordered,
-        rows.sort_values("known_at", kind="stable"),
-        left_on="as_of",
-        right_on="known_at",
-        by="lead_id",
-        allow_exact_matches=False,
-    )
-    found = found.sort_values("index").set_index("index").rename_axis(None)
-    return found.drop(columns=["lead_id", "as_of", "known_at"])
+    """Return, for each pair, its lead's latest row with ``known_at < as_of``.
+
+    Of rows known at once, the last one.
+    """
+    lead, lead_ids = pd.factorize(rows["lead_id"])
+    asked = lead_ids.get_indexer(pairs["lead_id"])
+    known = microseconds(rows["known_at"])
+    order = np.lexsort((known, lead))
+    # One ascending number a row, lead by lead: the instants are numbered from 0.
+    instants, number = np.unique(known, return_inverse=True)
+    n = len(instants) + 1
+    before = np.searchsorted(instants, microseconds(pairs["as_of"]), side="left")
+    places = np.searchsorted((lead * n + number)[order], asked * n + before) - 1
+    is_own = (places >= 0) & (np.append(lead[order], -1)[places] == asked)
+    found = np.where(is_own, np.append(order, -1)[places], -1)
+    rows = rows.drop(columns=["lead_id", "known_at"]).reset_index(drop=True)
+    return rows.reindex(found).reset_index(drop=True)
 
 
 def _sorted(pairs: pd.DataFrame) -> pd.DataFrame:

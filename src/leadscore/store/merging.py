@@ -23,6 +23,8 @@ def relate_merges(leads: Loaded) -> None:
     A lead whose only row is set aside is gone, and nobody can be merged into it; so the
     first rules are asked again until every row keeps them.
     """
+    if leads.frame[_COLUMN].isna().all():
+        return
     while reasons := _unknown(leads) or _impossible(leads):
         _set_aside(leads, reasons)
     _set_aside(leads, _undone(leads))
