@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from leadscore import tracking
-from leadscore.bundle import Bundle, save_bundle
+from leadscore import plots, tracking
+from leadscore.bundle import Bundle, load_bundle, save_bundle
 from leadscore.cli import main
 from leadscore.errors import InputError, RefusedError, StorageError, UsageError
+from leadscore.workflows import live as live_module
 from leadscore.workflows import promote as module
 from leadscore.workflows.journal import JOURNAL, is_unfinished
 from leadscore.workflows.kept_proposal import keep_proposal
@@ -106,6 +107,28 @@ def test_the_challenger_is_promoted_and_a_rollback_brings_the_old_one_back(
     assert standing(own) == after(bundle)
 
 
+def test_putting_a_logged_model_into_use_draws_nothing_and_reads_a_model_once(
+    bundle: Bundle, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are in the report of its run already, and they take long."""
+    read: list[str] = []
+
+    def told(models: Path, model_id: str) -> Bundle:
+        read.append(model_id)
+        return load_bundle(models, model_id)
+
+    def drawn(*_: object, **__: object) -> str:
+        raise AssertionError
+
+    for where in (module, live_module):
+        monkeypatch.setattr(where, "load_bundle", told)
+    for name in ("precision_bars", "reliability_diagram", "gains_curve"):
+        monkeypatch.setattr(plots, name, drawn)
+    promote(own, None, now=LATER, because=WHY)
+    assert standing(own) == after(bundle)
+    assert sorted(read) == sorted([OTHER, bundle.model_id])
+
+
 def test_runs_say_which_is_live(bundle: Bundle, own: Path) -> None:
     promote(own, None, now=LATER, because=WHY)
     with tracking.opened(own) as store:
@@ -151,6 +174,7 @@ import os, signal, sys
 from pathlib import Path
 import pandas as pd
 from leadscore import tracking
+from leadscore.workflows import live as live_module
 from leadscore.workflows import promote as module
 
 def kill(*_, **__):
