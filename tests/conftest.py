@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 from hypothesis import settings
 
@@ -15,6 +17,9 @@ from leadscore.bundle import Bundle
 from leadscore.store import read_tables
 from leadscore.tables import Tables
 from leadscore.tracking import store
+from leadscore.workflows import check as check_module
+from leadscore.workflows.check import Checked, check
+from leadscore.workflows.proof import prove
 from leadscore.workflows.simulate import simulate_folder
 from leadscore.workflows.train import Trained, train
 
@@ -24,6 +29,15 @@ settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 ROOT = Path(__file__).parent.parent
+CHECKED = pytest.mark.xdist_group("check of the sample")
+BRIEF: dict[str, int] = {"n_leads": 20, "n_instants": 1, "n_alone": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process() -> Iterator[None]:
+    """Fit in this process: others run tests, and each new one loads everything anew."""
+    with joblib.parallel_config(backend="sequential"):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +63,18 @@ def models(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(shared: Path, sample: Path, models: Path) -> Trained:
-    """The sample's model; the second process finds that the first has made it."""
-    with files.lock(shared / "train.lock", wait_s=600):
+def trained(shared: Path, sample: Path, models: Path, empty_store: Path) -> Trained:
+    """The sample's model; the second process finds that the first has made it.
+
+    Learned as users learn it, in a process a core.
+    """
+    with (
+        files.lock(shared / "train.lock", wait_s=600),
+        joblib.parallel_config(backend="loky"),
+    ):
+        if not models.exists():
+            models.mkdir()
+            shutil.copyfile(empty_store, models / "mlflow.db")
         return train(sample, models)
 
 
@@ -63,6 +86,22 @@ def bundle(trained: Trained) -> Bundle:
 @pytest.fixture(scope="session")
 def tables(trained: Trained, sample: Path) -> Tables:
     return read_tables(sample, trained.bundle.agreement)
+
+
+@pytest.fixture(scope="session")
+def checked(sample: Path) -> Checked:
+    """What a check says of the sample; who asks is in `CHECKED`, for it takes long."""
+    return check(sample)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a check prove briefly: a leak that some future shows, any future shows."""
+    monkeypatch.setattr(
+        check_module,
+        "prove",
+        lambda *given, seed: prove(*given, seed=seed, **BRIEF),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -81,16 +120,21 @@ def empty_store(shared: Path) -> Path:
     return made
 
 
+@pytest.fixture
+def made_by_mlflow() -> None:
+    """Ask for a store that MLflow makes, table by table."""
+
+
 @pytest.fixture(autouse=True)
 def stores_are_copied(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store that is missing begins as a copy: MLflow makes its tables for seconds.
 
-    Not where the store is what is tested, nor in the model that all tests share, nor in
-    other processes: there MLflow makes it.
+    Not where a test asks for `made_by_mlflow`, nor in other processes: there MLflow
+    makes it.
     """
-    if request.node.path.name == "test_tracking.py":
+    if "made_by_mlflow" in request.fixturenames:
         return
     lock_of = store._lock_of
 

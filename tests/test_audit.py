@@ -479,7 +479,6 @@ def worlds(draw: st.DrawFn) -> World:
     st.integers(2, 20),
     st.sampled_from([0.5, 0.9]),
 )
-@settings(max_examples=150, deadline=None)
 def test_the_audit_equals_plain_loops(
     world: World, label: str, at: int, expires: int, target: float
 ) -> None:

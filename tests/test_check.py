@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 from leadscore import summary
-from leadscore.workflows.check import check
+from leadscore.workflows.check import Checked, check
 from leadscore.workflows.train import Trained, train
 
 from . import foreign
+from .conftest import CHECKED
 from .folders import AGREEMENT, many_leads, write_folder
 
 
-def test_check_foretells_what_training_found(sample: Path, trained: Trained) -> None:
+@CHECKED
+def test_check_foretells_what_training_found(
+    checked: Checked, trained: Trained
+) -> None:
     """Same snapshots, conversions, base rate, origins: the rules are shared."""
-    checked = check(sample)
     facts = trained.bundle.provenance
     assert checked.verdict == "model"
     assert checked.is_trainable
@@ -31,8 +34,8 @@ def test_check_foretells_what_training_found(sample: Path, trained: Trained) -> 
     assert checked.suspicious == ()
 
 
-def test_check_counts_leads_words_and_kinds(sample: Path) -> None:
-    checked = check(sample)
+@CHECKED
+def test_check_counts_leads_words_and_kinds(checked: Checked) -> None:
     counts = checked.counts
     assert counts["n_leads"] == 2000
     assert counts["n_leads"] == counts["n_snapshot_leads"] + counts["n_immature_leads"]
@@ -50,8 +53,10 @@ def test_check_counts_leads_words_and_kinds(sample: Path) -> None:
     assert delays["median"] < delays["p80"] < delays["p95"]
 
 
-def test_the_page_is_narrow_and_the_facts_are_json(sample: Path) -> None:
-    checked = check(sample)
+@CHECKED
+def test_the_page_is_narrow_and_the_facts_are_json(
+    checked: Checked, sample: Path
+) -> None:
     lines = summary.check_lines(checked)
     assert lines[0].startswith("A model can be trained and judged: ")
     assert all(len(line) <= summary.WIDTH for line in lines)
@@ -60,6 +65,7 @@ def test_the_page_is_narrow_and_the_facts_are_json(sample: Path) -> None:
     assert facts["verdict"] == "model"
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize(
     ("n_leads", "n_converted", "verdict"), [(60, 10, "points"), (60, 0, "nothing")]
 )
@@ -76,6 +82,7 @@ def test_too_little_is_said_as_training_says_it(
     assert checked.labels == []
 
 
+@pytest.mark.usefixtures("brief")
 def test_what_training_would_refuse_is_a_verdict(tmp_path: Path) -> None:
     agreement = AGREEMENT.replace("[conversion]", '[conversion]\nstage = "signed"')
     checked = check(write_folder(tmp_path, agreement=agreement))
@@ -86,6 +93,7 @@ def test_what_training_would_refuse_is_a_verdict(tmp_path: Path) -> None:
     assert lines[-1].startswith("next: repair")
 
 
+@pytest.mark.usefixtures("brief")
 def test_an_attribute_that_knows_too_much_is_suspicious(tmp_path: Path) -> None:
     tables = foreign.small_firm()
     won = tables["outcomes"].query("stage == 'customer'")["lead_id"]
@@ -102,6 +110,7 @@ def test_an_attribute_that_knows_too_much_is_suspicious(tmp_path: Path) -> None:
     assert any("suspicious" in line for line in summary.check_lines(checked))
 
 
+@pytest.mark.usefixtures("brief")
 def test_an_agreement_that_looks_too_late_gets_advice(tmp_path: Path) -> None:
     folder = foreign.write_tables(tmp_path, foreign.small_firm())
     (folder / "agreement.toml").write_text(

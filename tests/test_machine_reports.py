@@ -43,6 +43,7 @@ from leadscore.workflows.score import Scored, rows_at, score
 from leadscore.workflows.train import Trained, train
 from tests.folders import AGREEMENT, write_folder
 
+pytestmark = pytest.mark.xdist_group("machine reports")  # one model serves them all
 START = pd.Timestamp("2025-01-01T09:17:07Z")
 HOURS = 12  # between two leads
 N_PEOPLE, N_SCANNERS = 400, 10
@@ -296,6 +297,7 @@ def test_with_machines_rows_are_as_without_rules_but_for_the_delay(
         assert (late, at_once) == (n_seen, 2.0)
 
 
+@pytest.mark.usefixtures("brief")
 def test_check_counts_what_is_kept_apart(folder: Path) -> None:
     checked = check(folder)
     text = one_line(check_lines(checked))
@@ -371,6 +373,7 @@ def test_a_clock_that_is_fine_enough_is_not(tmp_path: Path, folder: Path) -> Non
     assert coarse_clocks(tables, parse_agreement(text)) == []
 
 
+@pytest.mark.usefixtures("brief")
 def test_check_and_training_warn_of_a_coarse_clock(tmp_path: Path) -> None:
     tables, text = with_clock(tmp_path / "data", "%Y-%m-%dT%H:%M:00Z")
     said = coarse_clocks(tables, parse_agreement(text))

@@ -20,15 +20,15 @@ from leadscore.features import fold, kernel
 from leadscore.snapshots import attributes_at, cohort_status
 from leadscore.summary.proving import proof_lines
 from leadscore.tables import FileCounts, Tables
-from leadscore.workflows import check as check_module
 from leadscore.workflows import proof as proof_module
 from leadscore.workflows import rows as rows_module
 from leadscore.workflows import sampled
-from leadscore.workflows.check import check
+from leadscore.workflows.check import Checked, check
 from leadscore.workflows.proof import prove
 from leadscore.workflows.proven import Proof
 from leadscore.workflows.rows import Rows, build_rows
 
+from .conftest import BRIEF, CHECKED
 from .folders import LEADS, many_leads, write_folder
 from .histories import (
     AGREEMENT,
@@ -67,23 +67,10 @@ def world() -> World:
     return dataclasses.replace(made, tables=tables)
 
 
-BRIEF: dict[str, int] = {"n_leads": 20, "n_instants": 1, "n_alone": 1}
-
-
 def proof_of(tables: Tables, agreement=AGREEMENT, *, seed=1, **sizes: int) -> Proof:
     """Return a brief proof: a leak that some future shows, any future shows."""
     asked = snapshots_of([])
     return prove(tables, asked, CATALOGUE, agreement, seed=seed, **(BRIEF | sizes))
-
-
-@pytest.fixture
-def brief(monkeypatch) -> None:
-    """Let a check prove briefly, too."""
-    monkeypatch.setattr(
-        check_module,
-        "prove",
-        lambda *given, seed: prove(*given, seed=seed, **BRIEF),
-    )
 
 
 def leaking(proof: Proof) -> dict[str, set[str]]:
@@ -395,8 +382,8 @@ def test_the_functions_that_were_mutated_are_whole() -> None:
 # ------------------------------------------------------------------ what a user sees
 
 
-def test_the_sample_is_proven_in_one_sentence(sample: Path) -> None:
-    checked = check(sample)
+@CHECKED
+def test_the_sample_is_proven_in_one_sentence(checked: Checked) -> None:
     assert checked.is_proven
     n = len(checked.proof.columns)
     page = " ".join(" ".join(summary.check_lines(checked)).split())

@@ -57,6 +57,7 @@ def client_of(own: Path) -> Any:
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+@pytest.mark.usefixtures("made_by_mlflow")
 def test_a_training_is_one_run_with_its_figures_words_and_report(
     bundle: Bundle, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +286,7 @@ def test_two_trainings_at_once_on_a_fresh_store_are_both_logged(tmp_path: Path) 
     assert not (tmp_path / "mlruns").exists()
 
 
+@pytest.mark.usefixtures("made_by_mlflow")
 def test_a_training_ends_with_its_bundle_where_the_server_is_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
