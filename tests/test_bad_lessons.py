@@ -24,8 +24,6 @@ from leadscore.workflows.check import check
 from leadscore.workflows.train import Trained, train
 from tests.folders import write_folder
 
-pytestmark = pytest.mark.xdist_group("bad lessons")  # they share one registry
-
 N = 400
 DAYS = 200  # over which leads come in
 START = pd.Timestamp("2025-01-01T09:00:00Z")
