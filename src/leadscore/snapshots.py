@@ -57,9 +57,8 @@ NEVER = np.iinfo(np.int64).max  # later than any instant: what never happened
 
 def microseconds(instants: Any) -> np.ndarray:
     """Return instants as int64 microseconds since 1970 UTC; null becomes `NEVER`."""
-    values = pd.Series(instants).astype(INSTANT)
-    counted = values.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
-    return np.where(values.isna(), NEVER, counted)
+    counted = pd.DatetimeIndex(pd.Series(instants).astype(INSTANT)).asi8
+    return np.where(counted == pd.NaT.value, NEVER, counted)
 
 
 def known_before(table: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
