@@ -14,6 +14,7 @@ from leadscore.audit import Audit, Verdict, audit_promises
 from leadscore.realised import CONVERTED_BEFORE, NOT_IN_TABLES
 from leadscore.tables import INSTANT
 from tests.audit_oracle import LEVEL, Expected, Row, World, expect
+from tests.examples import examples
 
 START = pd.Timestamp("2026-01-01", tz="UTC").as_unit("us")
 MICROSECOND = pd.Timedelta(1, "us")
@@ -479,6 +480,7 @@ def worlds(draw: st.DrawFn) -> World:
     st.integers(2, 20),
     st.sampled_from([0.5, 0.9]),
 )
+@settings(max_examples=examples(150), deadline=None)
 def test_the_audit_equals_plain_loops(
     world: World, label: str, at: int, expires: int, target: float
 ) -> None:
@@ -512,7 +514,7 @@ def assert_equal(found: Verdict, want: Expected) -> None:
 
 
 @given(worlds(), st.integers(0, 12), st.integers(0, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_later_audit_never_takes_a_broken_promise_back(
     world: World, at: int, later: int
 ) -> None:
@@ -523,7 +525,7 @@ def test_a_later_audit_never_takes_a_broken_promise_back(
 
 
 @given(worlds(), st.integers(0, 12), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_order_of_the_rows_is_nothing(world: World, at: int, random: Any) -> None:
     shuffled = World(list(world.rows), list(world.conversions), world.accounts)
     random.shuffle(shuffled.rows)

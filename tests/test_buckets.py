@@ -19,6 +19,7 @@ from leadscore.hashes import event_keys, hash_texts
 from leadscore.interactions import BUCKET
 from leadscore.merges import merges_of
 from leadscore.sorting import sorted_places
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
@@ -153,13 +154,13 @@ COPY = Row("a", T, T + 9, "page_view", event="e3", origin="b")
 
 @given(rows())
 @example([TWICE, dataclasses.replace(TWICE, event="e2", known=T + 1), COPY])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_bucket_is_what_its_docstring_says(given_rows) -> None:
     assert told(finish_bucket(table_of(given_rows), NOBODY)) == counted_once(given_rows)
 
 
 @given(rows(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_bucket_has_the_same_bits_whatever_the_order_and_the_form(
     given_rows, random
 ) -> None:
@@ -173,7 +174,7 @@ def test_a_bucket_has_the_same_bits_whatever_the_order_and_the_form(
 
 @given(rows(), st.sampled_from([0, 1, 2, WITHIN, WITHIN + 1, 2 * WITHIN + 1]))
 @example([TWICE, dataclasses.replace(TWICE, event="e2", known=T + 1), COPY], 5)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_row_depends_on_one_that_is_known_later(given_rows, as_of) -> None:
     """Not on later versions, nor on copies of merges that are told later."""
 
@@ -346,7 +347,7 @@ def test_events_whose_ids_differ_are_never_one() -> None:
 @given(rows(LEADS, (None,)), drawn_merges())
 @example([Row("a", T, T, "page_view"), Row("d", T, T, "page_view")], CHAIN)
 @example([Row("a", T, T, "page_view", event="e"), Row("b", T, T, "x", event="e")], TREE)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_survivor_has_the_history_that_was_moved_by_hand(some, merges) -> None:
     with_merged = with_copies(as_read(some), merges_of(leads_with(merges)))
     by_hand = moved_by_hand(some, merges)
@@ -371,7 +372,7 @@ def test_a_survivor_has_the_history_that_was_moved_by_hand(some, merges) -> None
 
 
 @given(rows(LEADS, (None,)), drawn_merges(), st.sampled_from(AS_OFS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_merges_that_are_told_later_change_nothing(some, merges, as_of) -> None:
     known = {i: m for i, m in merges.items() if m[1] < as_of}
     every, before = (

@@ -31,6 +31,7 @@ from leadscore.workflows.record import Recorded
 from leadscore.workflows.rows import Rows, build_rows
 from leadscore.workflows.score import score_tables
 from leadscore.workflows.train import train
+from tests.examples import examples
 from tests.folders import AGREEMENT as FOLDER_AGREEMENT
 from tests.folders import many_leads, write_folder
 from tests.histories import (
@@ -51,7 +52,7 @@ from tests.test_features import mutant, with_other_future, without_future
 
 COLUMNS = ("occurred_at", "kind", "channel", "content", "duration_s")
 slow = settings(
-    max_examples=8,
+    max_examples=examples(8),
     deadline=None,  # the kernel compiles once
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -44,6 +44,7 @@ from leadscore.store.events import store as store_module
 from leadscore.store.find import find_files, has_interactions
 from leadscore.tables import Tables
 from tests import folders
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
@@ -128,7 +129,7 @@ def repeated(world: World, seed: int, *, with_ids: bool) -> pd.DataFrame:
     st.sampled_from([1, 2, 5]),
 )
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

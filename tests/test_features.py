@@ -39,6 +39,7 @@ from leadscore.features.primitives import Column, Count
 from leadscore.workflows import rows as rows_module
 from leadscore.workflows.rows import Rows, build_rows
 from tests import brute_force
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
@@ -65,7 +66,7 @@ from tests.oracle import expected
 PARTS = ("features", "parts", "persona", "raised", "rejected")
 SEEDS = st.integers(0, 2**32 - 1)
 slow = settings(
-    max_examples=20,
+    max_examples=examples(20),
     deadline=None,  # DuckDB plans a hundred expressions, the kernel compiles once
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -18,6 +18,7 @@ from leadscore.errors import DataError
 from leadscore.features import fold_batches, folded_schema
 from leadscore.features.build import behaviour
 from leadscore.features.fold import Folding, fold_buckets
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
@@ -100,7 +101,7 @@ def plain(log):
     return log.drop(columns=["visible_at", "machine", "merged_from"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     worlds(),
     SEEDS,
@@ -398,7 +399,7 @@ def typed_batch(draw, row):
     return pa.RecordBatch.from_pydict(made)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.data(), st.sampled_from([1, 3, 1000]))
 def test_each_batch_may_have_types_of_its_own(data, gathered_rows):
     nothing = dict.fromkeys(TYPES)

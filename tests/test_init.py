@@ -23,6 +23,7 @@ from leadscore.tables import SCORE_COLUMNS
 from leadscore.workflows.init import Drafted, init
 from leadscore.workflows.score import score
 from leadscore.workflows.train import train
+from tests.examples import examples
 
 from . import foreign
 from .benchmarks.datasets import datasets_folder
@@ -177,7 +178,9 @@ def drafted(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(
+    max_examples=examples(5), suppress_health_check=list(HealthCheck), deadline=None
+)
 def test_the_order_of_columns_and_rows_does_not_matter(
     drafted: str, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
@@ -204,7 +207,9 @@ _FIRM = foreign.small_firm(60)
 
 
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(
+    max_examples=examples(25), suppress_health_check=list(HealthCheck), deadline=None
+)
 def test_known_names_are_recognised_in_any_language_case_and_order(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

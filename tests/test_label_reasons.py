@@ -26,6 +26,7 @@ from leadscore.movement import (
 )
 from leadscore.policy import Threshold
 from leadscore.snapshots import DAY_US
+from tests.examples import examples
 from tests.seen_rows import AGREEMENT, observed
 
 TODAY = pd.Timestamp("2025-03-10T00:00", tz="Europe/Paris").tz_convert("UTC")
@@ -462,7 +463,7 @@ states = st.builds(
 days = st.sampled_from([np.nan, 0.0, 0.5, 1.0, 20.0, 200.0])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     states,
     st.sampled_from([{}, thresholds(), thresholds(sql=None), thresholds(None, None)]),

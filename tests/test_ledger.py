@@ -30,6 +30,7 @@ from leadscore.errors import (
 from leadscore.ledger import CHANGES, LEDGER_COLUMNS, open_ledger, verify
 from leadscore.ledger import book as module
 from leadscore.tables import INSTANT, LABELS
+from tests.examples import examples
 from tests.ledgers import CONVERSION, DAY, PROMISE, START, VERSIONS, append, rows_of
 
 NEXT = r"Score a later instant, or look without issuing with --no-ledger\."
@@ -95,7 +96,7 @@ def bits(column: pd.Series[Any]) -> list[bytes]:
     return [struct.pack(">d", x) for x in column]
 
 
-@settings(max_examples=60, deadline=None)  # each waits for the disk
+@settings(max_examples=examples(60), deadline=None)  # each waits for the disk
 @given(rows=tables())
 def test_what_is_read_is_what_was_appended_bit_for_bit(
     rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
@@ -140,7 +141,7 @@ def test_an_empty_ledger_has_no_newest_run(path: Path) -> None:
         assert len(ledger.rows()) == len(ledger.standing(START)) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     runs=st.lists(
         st.lists(st.sampled_from("abcdef"), unique=True, max_size=6), max_size=6

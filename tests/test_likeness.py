@@ -18,6 +18,7 @@ from leadscore.likeness import (
     is_share_unlike,
     unlike_columns,
 )
+from tests.examples import examples
 
 
 def numbers(n: int, *, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def test_the_index_is_that_of_the_books_by_hand() -> None:
     assert found["x"] == pytest.approx(0.716, abs=1e-3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.integers(0, 60), min_size=3, max_size=3),
     st.lists(st.integers(0, 60), min_size=3, max_size=3),

@@ -23,6 +23,7 @@ from leadscore.machines import (
 from leadscore.simulate import simulate
 from leadscore.simulate.population import draw_leads
 from leadscore.snapshots import microseconds
+from tests.examples import examples
 
 OPEN, CLICK, SENT, VISIT = range(4)
 KINDS = ("email_open", "email_click", "email_sent", "page_view")
@@ -114,7 +115,7 @@ def histories(draw, max_rows: int = 14) -> tuple[list[Row], Rules]:
     return rows, Rules(judged, sent, within, draw(st.integers(2, 4)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(histories())
 def test_verdicts_are_those_of_trying_everything(drawn) -> None:
     rows, rules = drawn
@@ -122,7 +123,7 @@ def test_verdicts_are_those_of_trying_everything(drawn) -> None:
         assert (verdict, visible) == oracle(one, rows, rules)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(histories(), st.data())
 def test_what_is_known_at_as_of_or_later_changes_nothing_seen_before(
     drawn, data
@@ -153,7 +154,7 @@ def test_what_is_known_at_as_of_or_later_changes_nothing_seen_before(
     assert seen(rows) == seen(rows + added)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_order_within_an_instant_makes_no_difference(drawn, random) -> None:
     rows, rules = drawn

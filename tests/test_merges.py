@@ -27,6 +27,7 @@ from leadscore.snapshots import (
 from leadscore.store import read_tables
 from leadscore.tables import INSTANT, OUTCOMES, Tables, n_known_from
 from tests import folders
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     DAY,
@@ -134,7 +135,7 @@ def chain(lead_id: str, above: dict[str, str]) -> list[str]:
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(leads=LEADS)
 def test_the_merges_are_those_of_a_replay(leads: pd.DataFrame) -> None:
     closure = merges_of(leads)
@@ -142,14 +143,14 @@ def test_the_merges_are_those_of_a_replay(leads: pd.DataFrame) -> None:
     assert closure["lead_id"].is_monotonic_increasing
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(leads=LEADS, seed=st.integers(0, 9))
 def test_the_order_of_the_rows_does_not_matter(leads: pd.DataFrame, seed: int) -> None:
     shuffled = leads.sample(frac=1.0, random_state=seed)
     pd.testing.assert_frame_equal(merges_of(shuffled), merges_of(leads))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(leads=LEADS, at=st.integers(-3, 4))
 def test_merges_known_before_an_instant_need_no_later_row(
     leads: pd.DataFrame, at: int
@@ -160,7 +161,7 @@ def test_merges_known_before_an_instant_need_no_later_row(
     pd.testing.assert_frame_equal(then, known)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(leads=LEADS)
 def test_every_lead_of_a_tree_has_one_root(leads: pd.DataFrame) -> None:
     closure = merges_of(leads)
@@ -184,7 +185,7 @@ FACTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(leads=LEADS, facts=FACTS, at=st.integers(-3, 12))
 def test_a_lead_has_the_facts_of_all_leads_merged_into_it_by_then(
     leads: pd.DataFrame, facts: pd.DataFrame, at: int
@@ -381,7 +382,7 @@ def told_at(leads: pd.DataFrame, outcomes: list[tuple], at: int, module) -> list
     return [said.tolist(), known.astype(str).to_numpy().tolist()]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(leads=LEADS, outcomes=OUTCOME_LISTS, at=st.integers(-3, 8))
 def test_what_is_known_later_changes_nothing(
     leads: pd.DataFrame, outcomes: list[tuple], at: int
@@ -393,7 +394,7 @@ def test_what_is_known_later_changes_nothing(
     assert full == told_at(then, past, at, snapshots)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(leads=LEADS, at=st.integers(-3, 4))
 def test_who_objects_is_as_a_replay_says(leads: pd.DataFrame, at: int) -> None:
     asked = pairs_of([(i, T + at) for i in IDS], dict.fromkeys(IDS, BORN))
@@ -658,7 +659,7 @@ FOLDER_ROWS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)  # each reads two folders
+@settings(max_examples=examples(20), deadline=None)  # each reads two folders
 @given(cells=FOLDER_ROWS, order=st.randoms(use_true_random=False))
 def test_rows_that_are_used_hold_merges_that_stand_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, cells: list[tuple], order

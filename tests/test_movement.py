@@ -29,6 +29,7 @@ from leadscore.movement import (
 )
 from leadscore.policy import Threshold
 from leadscore.snapshots import DAY_US, NEVER
+from tests.examples import examples
 from tests.movement_oracle import INFINITE, RANK, Look, Rules, Shown, tell
 
 Advance = Callable[[State, Seen, Lines], State]
@@ -113,7 +114,7 @@ def walk(
     return shown, states
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(lives(), rules())
 def test_a_lead_moves_as_plain_loops_over_its_past_say(
     looks: list[Look], of: Rules
@@ -121,7 +122,7 @@ def test_a_lead_moves_as_plain_loops_over_its_past_say(
     assert walk(looks, of)[0] == tell(looks, of)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(lives(), rules(), st.integers(0, 8))
 def test_what_is_suspended_is_kept_and_never_issued(
     looks: list[Look], of: Rules, suspended_from: int
@@ -179,7 +180,7 @@ def test_other_state_equal_a_higher_probability_never_gives_a_lower_label(
     assert levels[0] <= levels[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(lives(), rules(), st.data())
 def test_higher_probabilities_at_every_look_never_give_a_lower_label_at_any(
     looks: list[Look], of: Rules, data: st.DataObject
@@ -241,7 +242,7 @@ def test_who_is_not_allowed_has_no_label_but_by_a_raised_hand(
         assert (shown.road == "hand_raised") <= look.is_raised
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(lives(), min_size=1, max_size=4), st.lists(rules(), min_size=1))
 def test_leads_and_thresholds_move_apart_whatever_the_shape(
     all_looks: list[list[Look]], many: list[Rules]

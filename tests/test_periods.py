@@ -13,6 +13,7 @@ from leadscore.agreement import Agreement, Conversion, Training
 from leadscore.errors import DataError
 from leadscore.periods import Period, check_periods, groups_of, held_out
 from leadscore.snapshots import label_snapshots
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     DAY,
@@ -123,7 +124,7 @@ def test_the_check_has_nothing_to_say_of_an_empty_split() -> None:
     check_periods(instants([MIDNIGHT]), instants([]), agreed())
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     offsets=st.lists(st.integers(0, 900 * DAY), min_size=1, max_size=40, unique=True),
     horizon=st.integers(1, 120),

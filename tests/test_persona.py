@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from leadscore.agreement import Criterion, Fit, Persona
 from leadscore.persona import grade_of, missing_attributes, persona_fit
+from tests.examples import examples
 from tests.histories import AGREEMENT
 
 PERSONAS = AGREEMENT.personas  # large food: industry 2, employees >= 100: 1
@@ -103,7 +104,7 @@ def test_the_grade_edges_stand_in_the_agreement() -> None:
 WEIGHTS = st.integers(1, 30).map(lambda n: n / 10)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @example(weights=[(0.1, 0), (0.4, 1), (2.7, 0), (0.6, 0), (3.0, 1)])
 @given(weights=st.lists(st.tuples(WEIGHTS, st.booleans()), min_size=1, max_size=9))
 def test_sums_of_decimal_weights_miss_no_edge(weights) -> None:

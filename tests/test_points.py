@@ -13,6 +13,7 @@ from leadscore.features.plan import compile_plan
 from leadscore.points import point_parts, point_reasons
 from leadscore.tables import Tables
 from leadscore.workflows.rows import build_rows
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     CATALOGUE,
@@ -74,7 +75,7 @@ def part(n: float, **rule) -> int:
     return int(point_parts(features(x=n), points)["x"].iloc[0])
 
 
-@settings(max_examples=15, deadline=None)  # the kernel compiles once
+@settings(max_examples=examples(15), deadline=None)  # the kernel compiles once
 @given(world=worlds())
 def test_the_parts_add_up_to_the_points(world) -> None:
     made = build_rows(world.tables, world.snapshots(), CATALOGUE, AGREEMENT)
@@ -164,7 +165,7 @@ AGO = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)  # the kernel compiles once
+@settings(max_examples=examples(40), deadline=None)  # the kernel compiles once
 @given(
     history=st.one_of(st.just([]), st.lists(st.tuples(ANY, AGO), max_size=8)),
     more=st.tuples(POSITIVE, AGO),

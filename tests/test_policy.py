@@ -18,6 +18,7 @@ from leadscore.policy import (
     last_raised,
     passes_gate,
 )
+from tests.examples import examples
 from tests.seen_rows import AGREEMENT, observed
 
 
@@ -182,7 +183,7 @@ def agreements(draw: st.DrawFn) -> Agreement:
     return AGREEMENT.model_copy(update={"labels": type(labels)(**rules)})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(agreements(), grades, st.floats(0, 5), days, days, st.booleans(), st.data())
 def test_who_may_be_sql_may_be_mql_and_only_then_nothing_forbids_it(
     agreement: Agreement,
@@ -212,7 +213,7 @@ def test_who_may_be_sql_may_be_mql_and_only_then_nothing_forbids_it(
     assert row["may_mql"] == (row["not_mql"] == "")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(grades, days, days, st.floats(0, 5)), min_size=1, max_size=4))
 def test_what_is_seen_of_a_row_does_not_depend_on_the_others(
     rows: list[tuple[str | None, float, float, float]],

@@ -17,6 +17,7 @@ from leadscore.agreement import Agreement, parse_agreement
 from leadscore.policy import Threshold
 from leadscore.promise import Slice, entries_needed, hand_raised_rate, power, prove
 from leadscore.tables import INSTANT
+from tests.examples import examples
 
 START = pd.Timestamp("2025-01-06", tz="UTC").as_unit("us")
 GRID = (0.5, 0.3, 0.2)
@@ -374,7 +375,7 @@ def by_hand(
     return passed, start
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(counts, counts, st.sampled_from([0.1, 0.2, 0.25]))
 @example([(0, 0.0), (49, 0.0), (60, 0.0)], [(8, 0.0), (60, 0.5), (19, 0.25)], 0.2)
 def test_the_sequence_is_that_of_loops_over_scipys_test(

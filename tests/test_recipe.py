@@ -36,6 +36,7 @@ from leadscore.recipe.linear import FREE, Fitting, Task
 from leadscore.recipe.newton import Point, newton
 from leadscore.recipe.posterior import posterior_root
 from leadscore.recipe.prior import fit_prior, fold_priors
+from tests.examples import examples
 from tests.test_model import Data, leads
 
 OF_FACTS = ("ridge", "splines", "boosting", "blend")
@@ -237,7 +238,7 @@ def test_never_is_beyond_all_that_were_seen(seen: list[float]) -> None:
 # Folds.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=4, max_size=60),
     st.integers(0, 3),
@@ -327,7 +328,7 @@ def test_trust_is_what_the_page_says() -> None:
     assert shown == pytest.approx([0.19, 0.5, 0.9], abs=0.005)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 10**6), st.integers(6, 60), st.floats(-2, 2))
 def test_the_blend_never_steps_further_than_trust(
     seed: int, n: int, skill: float

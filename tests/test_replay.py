@@ -17,6 +17,7 @@ from leadscore.promise.counted import threshold_lines
 from leadscore.replay import Replayed, max_gap_us, replay
 from leadscore.snapshots import DAY_US, NEVER
 from leadscore.tables import INSTANT
+from tests.examples import examples
 from tests.movement_oracle import INFINITE, RANK, Look, Rules, Shown, tell
 
 START = pd.Timestamp("2025-01-01", tz="UTC").as_unit("us")
@@ -124,7 +125,7 @@ def count(leads: Leads, of: Rules, label: str, since: int) -> Counted:
     return Counted(sorted(entries), stock)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(worlds, quarantines)
 def test_many_thresholds_at_once_equal_each_lead_at_each_of_them_alone(
     leads: Leads, quarantine: int
@@ -148,7 +149,7 @@ def test_many_thresholds_at_once_equal_each_lead_at_each_of_them_alone(
         assert row == len(done.level)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(worlds, quarantines, st.integers(0, 60))
 def test_entries_are_those_that_loops_count(
     leads: Leads, quarantine: int, since: int
@@ -181,7 +182,7 @@ RAISED_ON_THE_WAY = [
 ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(worlds, quarantines, st.integers(0, 60), st.integers(0, 3))
 @example({"L0": RAISED_ON_THE_WAY}, 7, 20, 3)
 def test_what_enters_mql_does_not_depend_on_where_a_stricter_sql_begins(
@@ -205,7 +206,7 @@ def same_in_all_columns(done: Replayed, level: int, since_us: int) -> None:
         assert other.n_stock == first.n_stock
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(worlds, quarantines, st.integers(0, 60), st.integers(0, 3))
 def test_what_enters_sql_does_not_depend_on_where_a_looser_mql_begins(
     leads: Leads, quarantine: int, since: int, at: int
@@ -222,7 +223,7 @@ def test_the_lines_of_a_proof_have_both_labels_at_each_threshold() -> None:
     assert lines.quarantine_us == quarantine_us(agreement)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(worlds, lives(), st.integers(0, 5), quarantines)
 def test_the_rows_of_a_lead_do_not_touch_another(
     leads: Leads, more: list[Look], place: int, quarantine: int
@@ -244,7 +245,7 @@ def test_the_rows_of_a_lead_do_not_touch_another(
     assert (together.level[is_other] == by_itself.level).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(worlds, quarantines, st.integers(1, 40))
 def test_what_comes_later_changes_nothing_before(
     leads: Leads, quarantine: int, until: int

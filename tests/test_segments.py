@@ -17,6 +17,7 @@ from leadscore.errors import AgreementError
 from leadscore.report.segments import segments_section
 from leadscore.segments import MIN_GROUPS, NOT_KNOWN, RARE, segment_metrics
 from leadscore.summary.segments import segment_lines
+from tests.examples import examples
 
 COUNTRIES = ["be", "de", "es", "fr", "it"]
 
@@ -155,7 +156,7 @@ def test_nothing_comes_of_nothing() -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.integers(0, 10_000), st.permutations(range(40)))
 def test_the_order_of_rows_does_not_matter(seed: int, order: list[int]) -> None:
     given = world(seed, n_groups=40)

@@ -27,6 +27,7 @@ from leadscore.snapshots import (
     training_snapshots,
 )
 from leadscore.tables import INSTANT
+from tests.examples import examples
 from tests.histories import (
     AGREEMENT,
     DAY,
@@ -108,7 +109,7 @@ def test_a_grid_that_ends_before_it_begins_is_empty() -> None:
     assert grid("2025-05-02T01:00+02:00", "2025-05-02T02:00+02:00", 1) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     zone=st.sampled_from(ZONES).map(zoneinfo.ZoneInfo),
     first=st.integers(us("2024-01-01T00:00Z"), us("2025-12-31T00:00Z")),

@@ -28,6 +28,7 @@ from leadscore.store.rejects import LEAD_ASIDE
 from leadscore.store.stream import stream_database, stream_interactions
 from leadscore.store.typed import typed_instants
 from leadscore.tables import INTERACTIONS
+from tests.examples import examples
 
 HEADER = "lead_id,occurred_at,known_at,kind,channel,content,duration_s\n"
 LEADS = KnownLeads(["L1", "L2", "L1", "Zoé", "12"], {"L8": 7}, "leads.csv")
@@ -175,7 +176,7 @@ def files(draw):
     return data[:-1] if draw(st.booleans()) and data.endswith(end) else data
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     text=files(),
     chunk_bytes=st.sampled_from([70, 300, 1_000, 4_000, 1 << 20]),
@@ -400,7 +401,7 @@ def zero_nan(value):
     return 0.0 if value is not None and value != value else value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     table=parquet_tables(),
     batch_rows=st.sampled_from([1, 4, 1_000]),

@@ -22,6 +22,7 @@ from leadscore.suspects import (
 )
 from leadscore.workflows.rows import Rows
 from leadscore.workflows.screen import screen
+from tests.examples import examples
 
 N = 2000
 NEWEST = pd.Timestamp("2025-07-01", tz="UTC")
@@ -158,7 +159,7 @@ def test_a_lead_of_many_rows_does_not_hide_what_others_leak() -> None:
     assert leaking_columns(rows, y, np.arange(2000)) == {}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 3), st.booleans(), st.integers(0, 2**32 - 1))
 def test_neither_order_nor_monotone_change_matters(
     n_wrong: int, with_nulls: bool, seed: int
