@@ -28,7 +28,6 @@ from leadscore.workflows.train import train
 from tests.audit_oracle import against
 from tests.folders import write_folder
 
-pytestmark = pytest.mark.xdist_group("audit verb")  # one model serves them all
 Capture = pytest.CaptureFixture[str]
 ABOUT = "opportunity within 30 days"
 RAISED = "hand_raised"

@@ -12,11 +12,9 @@ from leadscore.workflows.check import Checked, check
 from leadscore.workflows.train import Trained, train
 
 from . import foreign
-from .conftest import CHECKED
 from .folders import AGREEMENT, many_leads, write_folder
 
 
-@CHECKED
 def test_check_foretells_what_training_found(
     checked: Checked, trained: Trained
 ) -> None:
@@ -34,7 +32,6 @@ def test_check_foretells_what_training_found(
     assert checked.suspicious == ()
 
 
-@CHECKED
 def test_check_counts_leads_words_and_kinds(checked: Checked) -> None:
     counts = checked.counts
     assert counts["n_leads"] == 2000
@@ -53,7 +50,6 @@ def test_check_counts_leads_words_and_kinds(checked: Checked) -> None:
     assert delays["median"] < delays["p80"] < delays["p95"]
 
 
-@CHECKED
 def test_the_page_is_narrow_and_the_facts_are_json(
     checked: Checked, sample: Path
 ) -> None:
@@ -63,6 +59,21 @@ def test_the_page_is_narrow_and_the_facts_are_json(
     assert lines[-1] == f"next: leadscore train {sample}"
     facts = json.loads(json.dumps(summary.check_facts(checked), allow_nan=False))
     assert facts["verdict"] == "model"
+
+
+def test_the_sample_is_proven_in_one_sentence(checked: Checked) -> None:
+    assert checked.is_proven
+    n = len(checked.proof.columns)
+    page = " ".join(" ".join(summary.check_lines(checked)).split())
+    assert f"point in time: {n} of {n} columns PROVEN on 500 leads x 6" in page
+    assert "when they happened: interactions.csv 93 % (45,473 rows)" in page
+    whole = summary.check_lines(checked, with_columns=True)
+    assert "  PROVEN   n_page_view_7d" in whole
+    assert all(len(line) <= summary.WIDTH for line in whole)
+    facts = json.loads(json.dumps(summary.check_facts(checked), allow_nan=False))
+    columns = facts["point_in_time"]["columns"]
+    assert {column["verdict"] for column in columns} == {"PROVEN"}
+    assert facts["facts_without_known_at"][0]["n_rows"] == 45473
 
 
 @pytest.mark.usefixtures("brief")

@@ -29,8 +29,6 @@ from . import foreign
 from .benchmarks.datasets import datasets_folder
 from .benchmarks.foreign_data import CAMPAIGN_NAMES, write_bank_log, write_campaigns
 
-pytestmark = pytest.mark.xdist_group("init")  # one French export serves them
-
 
 @pytest.fixture(scope="module")
 def french(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Drafted:

@@ -43,7 +43,6 @@ from leadscore.workflows.score import Scored, rows_at, score
 from leadscore.workflows.train import Trained, train
 from tests.folders import AGREEMENT, write_folder
 
-pytestmark = pytest.mark.xdist_group("machine reports")  # one model serves them all
 START = pd.Timestamp("2025-01-01T09:17:07Z")
 HOURS = 12  # between two leads
 N_PEOPLE, N_SCANNERS = 400, 10

@@ -35,7 +35,6 @@ from leadscore.workflows.suspended import NOTHING, Suspended
 from leadscore.workflows.verdicts import conversion_words
 from tests.small_firm import MODEL_ID, Firm, small_firm
 
-pytestmark = pytest.mark.xdist_group("memory")  # half a year of lists is made once
 N_LISTS = 22
 LAST = pd.Timestamp("2025-06-30", tz="Europe/Paris")
 # A Monday each, through the night in which clocks go forward.

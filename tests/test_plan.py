@@ -66,8 +66,6 @@ from tests.benchmarks.capacity import (
 )
 from tests.plan_oracle import walk
 
-# The largest group: it begins first, and so does the training that it needs.
-pytestmark = pytest.mark.xdist_group("plan")
 GRID = STREAM_GRID[::4]
 GAP = max_gap_us(AGREEMENT)
 N_WEEKS = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ from leadscore.tables import FileCounts, Tables
 from leadscore.workflows import proof as proof_module
 from leadscore.workflows import rows as rows_module
 from leadscore.workflows import sampled
-from leadscore.workflows.check import Checked, check
+from leadscore.workflows.check import check
 from leadscore.workflows.proof import prove
 from leadscore.workflows.proven import Proof
 from leadscore.workflows.rows import Rows, build_rows
 
-from .conftest import BRIEF, CHECKED
+from .conftest import BRIEF
 from .folders import LEADS, many_leads, write_folder
 from .histories import (
     AGREEMENT,
@@ -380,22 +379,6 @@ def test_the_functions_that_were_mutated_are_whole() -> None:
 
 
 # ------------------------------------------------------------------ what a user sees
-
-
-@CHECKED
-def test_the_sample_is_proven_in_one_sentence(checked: Checked) -> None:
-    assert checked.is_proven
-    n = len(checked.proof.columns)
-    page = " ".join(" ".join(summary.check_lines(checked)).split())
-    assert f"point in time: {n} of {n} columns PROVEN on 500 leads x 6" in page
-    assert "when they happened: interactions.csv 93 % (45,473 rows)" in page
-    whole = summary.check_lines(checked, with_columns=True)
-    assert "  PROVEN   n_page_view_7d" in whole
-    assert all(len(line) <= summary.WIDTH for line in whole)
-    facts = json.loads(json.dumps(summary.check_facts(checked), allow_nan=False))
-    columns = facts["point_in_time"]["columns"]
-    assert {column["verdict"] for column in columns} == {"PROVEN"}
-    assert facts["facts_without_known_at"][0]["n_rows"] == 45473
 
 
 @pytest.mark.usefixtures("brief")

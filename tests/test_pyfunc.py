@@ -31,7 +31,6 @@ from leadscore.workflows.record import record_run
 from leadscore.workflows.score import rows_at
 from leadscore.workflows.train import Trained
 
-pytestmark = pytest.mark.xdist_group("pyfunc")  # one registered model serves them
 SAID = ["probability", "points", "label"]
 FIGURES = SAID[:2]
 READY_S = 180

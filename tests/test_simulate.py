@@ -16,7 +16,6 @@ from leadscore.simulate.paths import true_probability
 from leadscore.simulate.sales import HAND_OVER_AT, HAND_OVER_POINTS
 from leadscore.tables import INSTANT, INTERACTIONS, LEADS, OUTCOMES
 
-pytestmark = pytest.mark.xdist_group("simulate")  # one firm serves them all
 SALES = ["call", "sales_email", "quote"]
 HORIZON = pd.Timedelta(days=90)
 LAG = pd.Timedelta(days=7)

@@ -13,6 +13,7 @@ import pytest
 
 import leadscore
 from leadscore.cli import _parser
+from tests.conftest import TOGETHER, scope_of
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
@@ -20,6 +21,14 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(leadscore.__path__, "leadscore.")
     if not module.name.endswith("__main__")
 )
+
+
+def test_files_whose_tests_stay_together_are_there_and_others_are_dealt_out() -> None:
+    found = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert found >= TOGETHER
+    first, second = "tests/test_plan.py::test_a", "tests/test_plan.py::test_b[1-::-2]"
+    assert scope_of(first) == scope_of(second)
+    assert scope_of("tests/test_x.py::test_a") != scope_of("tests/test_x.py::test_b")
 
 
 def test_the_public_names_are_these() -> None:

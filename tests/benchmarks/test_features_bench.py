@@ -25,7 +25,6 @@ pytest.importorskip("polars")
 from .features import decode, duckdb_sql, pandas_merge, polars_lazy
 
 # One group, one worker: the logs are made once.
-pytestmark = pytest.mark.xdist_group("features_bench")
 
 SIZE = 2_000
 RIVALS = {

@@ -12,7 +12,7 @@ from . import bpi2012, completejourney
 from .datasets import datasets_folder
 
 # One group, one worker: the folders are made once.
-pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_data")]
+pytestmark = pytest.mark.real_data
 
 EVERY_NTH = 20
 
