@@ -24,6 +24,8 @@ from leadscore.bundle import (
 )
 from leadscore.errors import InputError, OutputError, RefusedError
 from leadscore.model import CANDIDATES, fit_model
+from leadscore.recipe import EXTRAS
+from leadscore.recipe.lightgbm_trees import is_installed
 from leadscore.workflows.train import Trained
 from tests.test_model import leads
 
@@ -80,11 +82,13 @@ def test_every_recipe_survives_the_file_to_the_last_bit(
 
 def test_every_trusted_type_is_needed() -> None:
     """A list that is longer than it must be trusts too much."""
-    model = fit_model("blend", *leads(200), seed=0)
+    extras = EXTRAS if is_installed() else ()
+    model = fit_model("blend", *leads(200), seed=0, extras=extras)
     data = skops.io.dumps(model.classifier)
     found = set(skops.io.get_untrusted_types(data=data))
-    assert set(TRUSTED_TYPES) == found
-    assert found <= set(TRUSTED_TYPES)
+    optional = "leadscore.recipe.lightgbm_trees.LightGBM"
+    assert set(TRUSTED_TYPES) == found | {optional}
+    assert (optional in found) == is_installed()
 
 
 @pytest.mark.parametrize("name", ["classifier.skops", "policy.json", "agreement.toml"])

@@ -178,7 +178,10 @@ def contrary(seed: int, n: int = 240) -> Data:
 
 
 def steps(
-    model: LeadClassifier, rows: pd.DataFrame, column: str
+    model: LeadClassifier,
+    rows: pd.DataFrame,
+    column: str,
+    asked: tuple[str, ...] = RECIPES,
 ) -> dict[str, tuple[float, float]]:
     """The steepest fall and rise, by recipe, of a column that goes from least to null.
 
@@ -189,7 +192,7 @@ def steps(
     swept = pd.concat([rows] * len(values), ignore_index=True)
     swept[column] = np.repeat(values, len(rows))
     found = {}
-    for recipe in RECIPES:
+    for recipe in asked:
         said = model.probability(swept, recipe).reshape(len(values), len(rows))
         found[recipe] = (np.diff(said, axis=0).min(), np.diff(said, axis=0).max())
     return found

@@ -35,6 +35,7 @@ from leadscore.errors import InputError, RefusedError
 from leadscore.features import Catalogue
 from leadscore.model import FittedModel
 from leadscore.policy import Threshold
+from leadscore.recipe.lightgbm_trees import is_installed
 
 __all__ = [
     "MODEL_ID",
@@ -62,6 +63,7 @@ TRUSTED_TYPES = (
     "leadscore.recipe.classifier.LeadClassifier",
     "leadscore.recipe.columns.Columns",
     "leadscore.recipe.design.Design",
+    "leadscore.recipe.lightgbm_trees.LightGBM",
     "leadscore.recipe.linear.Linear",
     "leadscore.recipe.prior.Prior",
     "functools.partial",
@@ -129,7 +131,7 @@ def load_bundle(models: Path, model_id: str) -> Bundle:
     Raises
     ------
     InputError
-        There is no such model.
+        There is no such model, or it needs LightGBM, which is not here.
     RefusedError
         A file is missing, altered or too many; the classifier holds a type that is not
         trusted; or it was trained with another scikit-learn.
@@ -314,6 +316,13 @@ def _load_model(
             "again, or install the version it was trained with."
         )
         raise RefusedError(msg)
+    if "lightgbm" in described["settings"] and not is_installed():
+        msg = (
+            f"{folder.name} has trees of LightGBM, which cannot be used on this "
+            "machine. Install it with pip install 'leadscore[lightgbm]' (Linux needs "
+            "libgomp, macOS libomp, too)."
+        )
+        raise InputError(msg)
     return FittedModel(
         described["name"],
         _classifier(contents[CLASSIFIER]),

@@ -82,9 +82,12 @@ def fit_model(
     *,
     seed: int,
     held: Held | None = None,
+    extras: tuple[str, ...] = (),
 ) -> FittedModel:
     """Fit a recipe; see `fit_out_of_fold`."""
-    return fit_out_of_fold(name, rows, converted, groups, seed=seed, held=held)[0]
+    return fit_out_of_fold(
+        name, rows, converted, groups, seed=seed, held=held, extras=extras
+    )[0]
 
 
 def fit_out_of_fold(
@@ -95,13 +98,14 @@ def fit_out_of_fold(
     *,
     seed: int,
     held: Held | None = None,
+    extras: tuple[str, ...] = (),
 ) -> tuple[FittedModel, np.ndarray]:
     """Fit a recipe and calibrate it on its own out-of-fold probabilities.
 
     Parameters
     ----------
     name : str
-        One of `CANDIDATES`.
+        One of `CANDIDATES`, or of ``extras``.
     rows : DataFrame of shape (n, n_columns)
         float64 and category columns, ``points`` among them; null allowed.
     converted : float array of shape (n,)
@@ -110,6 +114,8 @@ def fit_out_of_fold(
     seed : int
     held : Held, default=None
         Columns whose direction is held; None: none.
+    extras : tuple of str, default=()
+        Optional learners; see `LeadClassifier`.
 
     Returns
     -------
@@ -120,7 +126,12 @@ def fit_out_of_fold(
     held = held or Held()
     taken = rows[["points"]] if name == "points" else rows
     fitted = LeadClassifier(
-        name, raises=held.raises, lowers=held.lowers, random_state=seed, n_jobs=-1
+        name,
+        raises=held.raises,
+        lowers=held.lowers,
+        extras=extras,
+        random_state=seed,
+        n_jobs=-1,
     ).fit(taken, converted, groups)
     out_of_fold = fitted.out_of_fold_[name]
     model = FittedModel(

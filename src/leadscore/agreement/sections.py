@@ -10,7 +10,7 @@ import re
 import zoneinfo
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from leadscore.agreement.base import Days, Names, Section, Weight
 from leadscore.agreement.base import as_tuple as _as_tuple
@@ -55,6 +55,7 @@ __all__ = [
     "Training",
 ]
 
+OPTIONAL_LEARNERS = ("lightgbm",)
 _TOLD_APART = ("persona", "fit_grade")  # segments that no file holds
 
 
@@ -357,6 +358,8 @@ class Training(Section):
     retrainings are replayed so, and beside it monthly, quarterly and never.
     ``prior_rate``: the share of leads that they expect to convert; it is asked only
     while none is known to have, and what stands on it is said to be stated.
+    ``extras``: optional learners that enter the contest and the blend; each is a
+    package of its own, ``pip install 'leadscore[lightgbm]'``.
     """
 
     seed: int = 0
@@ -367,6 +370,17 @@ class Training(Section):
     min_conversions: Days = 20
     retrain_every_days: Days = 30
     prior_rate: Share | None = None
+    extras: Names = ()
+
+    @field_validator("extras")
+    @classmethod
+    def _extras_are_known(cls, extras: tuple[str, ...]) -> tuple[str, ...]:
+        for name in extras:
+            if name not in OPTIONAL_LEARNERS or extras.count(name) > 1:
+                allowed = ", ".join(OPTIONAL_LEARNERS)
+                msg = f"{name!r}: an optional learner, once, was expected: {allowed}"
+                raise ValueError(msg)
+        return extras
 
 
 class Agreement(Section):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from leadscore.recipe.classifier import RECIPES, LeadClassifier
+from leadscore.recipe.classifier import EXTRAS, RECIPES, LeadClassifier, recipes
 
-__all__ = ["RECIPES", "LeadClassifier"]
+__all__ = ["EXTRAS", "RECIPES", "LeadClassifier", "recipes"]

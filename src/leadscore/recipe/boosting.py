@@ -21,7 +21,7 @@ from leadscore.metrics import log_loss
 from leadscore.recipe.columns import Columns
 from leadscore.recipe.folds import Folds
 
-__all__ = ["Boosting", "choose_trees", "fit_trees"]
+__all__ = ["SHAPES", "Boosting", "Shape", "choose_trees", "fit_trees", "kinds"]
 
 MAX_TREES = 400
 BLOCK = 50
@@ -124,11 +124,11 @@ def fit_trees(
 ) -> Boosting:
     """Return so many trees of a shape, fitted on all rows; see `choose_trees`."""
     shape = next(shape for shape in SHAPES if shape.n_leaves == settings["leaves"])
-    trees = shape.grow(settings["trees"], *_kinds(columns), seed)
+    trees = shape.grow(settings["trees"], *kinds(columns), seed)
     return Boosting(trees.fit(taken, converted))
 
 
-def _kinds(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+def kinds(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     """Return, by column, the sign that is held, and whether it holds words."""
     n_words = len(columns.words)
     is_word = np.arange(columns.n_columns) >= columns.n_columns - n_words
@@ -146,7 +146,7 @@ def _stages(
     seed: int,
 ) -> tuple[float, int, np.ndarray]:
     """Return the lowest out-of-fold loss, after how many trees, and the log odds."""
-    signs, is_word = _kinds(columns)
+    signs, is_word = kinds(columns)
     grown = []
     for fit, test in folds:
         # A column that is null throughout a fold cannot be cut: that fold goes without.

@@ -8,9 +8,12 @@ points    the points alone, made a probability (`leadscore.recipe.prior`)
 ridge     a ridge logistic regression that shrinks towards the points
 splines   the same, each number free to bend (`leadscore.recipe.linear`)
 boosting  histogram gradient boosting with small trees (`leadscore.recipe.boosting`)
-blend     a mean of the three learners, pulled back to the points the more, the fewer
+blend     a mean of these learners, pulled back to the points the more, the fewer
           leads converted (`leadscore.recipe.blend`)
 ========= =============================================================================
+
+Optional ones stand before the blend, and in it: ``lightgbm``, for whoever asks for it
+(`leadscore.recipe.lightgbm_trees`).
 
 All of them are fitted; which one speaks is a parameter. Every choice is made by
 out-of-fold log loss, folds grouped by lead (account), and each part is calibrated by a
@@ -45,17 +48,28 @@ from leadscore.recipe.blend import Blend, fit_blend
 from leadscore.recipe.boosting import choose_trees, fit_trees
 from leadscore.recipe.columns import learn_columns
 from leadscore.recipe.folds import Folds, grouped_folds
+from leadscore.recipe.lightgbm_trees import choose_lightgbm, fit_lightgbm
 from leadscore.recipe.linear import Fitting, Task
 from leadscore.recipe.prior import FoldPrior, fit_prior, fold_priors
 from leadscore.recipe.spread import WIDE, deviation
 
-__all__ = ["RECIPES", "LeadClassifier"]
+__all__ = ["EXTRAS", "RECIPES", "LeadClassifier", "recipes"]
 
 BELIEF = 200.0  # in leads (accounts): how sure the parts are to be calibrated already
 Learned = tuple[dict[str, Any], np.ndarray, Any]
 LINEAR = ("ridge", "splines")
 LEARNERS = (*LINEAR, "boosting")
 RECIPES = ("points", *LEARNERS, "blend")
+GROWN = {  # how trees are chosen, and fitted
+    "boosting": (choose_trees, fit_trees),
+    "lightgbm": (choose_lightgbm, fit_lightgbm),
+}
+EXTRAS = tuple(name for name in GROWN if name not in LEARNERS)
+
+
+def recipes(extras: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return what can speak: `RECIPES`, and optional learners, of `EXTRAS`."""
+    return (*RECIPES[:-1], *extras, RECIPES[-1])
 
 
 class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -64,12 +78,14 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     recipe : {"blend", "points", "ridge", "splines", "boosting"}, default="blend"
-        Which one speaks.
+        Which one speaks; or one of the extras.
     points : str, default="points"
         The column that holds the points; without such a column they say nothing.
     raises, lowers : tuple of str, default=()
         Number columns of which more never lowers, never raises the probability, all
         else equal. Null is more than any number: never is long ago.
+    extras : tuple of str, default=()
+        Optional learners: ``lightgbm``. They must be installed.
     random_state : int, RandomState instance or None, default=0
     n_jobs : int, default=None
         Learners that are tuned at the same time, each on one thread; None: 1. The
@@ -94,6 +110,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         points: str = "points",
         raises: tuple[str, ...] = (),
         lowers: tuple[str, ...] = (),
+        extras: tuple[str, ...] = (),
         random_state: Any = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -101,6 +118,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.points = points
         self.raises = raises
         self.lowers = lowers
+        self.extras = extras
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -120,6 +138,8 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             One class only, more than two, an infinite number, or an unknown recipe.
+        ImportError
+            An extra is not installed.
         """
         rows, converted, groups = self._checked(X, y, groups)
         points = self._points(rows)
@@ -166,7 +186,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : DataFrame or array of shape (n_samples, n_features)
         recipe : str, default=None
-            One of `RECIPES` instead of the one that was asked for.
+            One of `recipes` instead of the one that was asked for.
         """
         check_is_fitted(self)
         recipe = recipe or self.recipe
@@ -246,15 +266,15 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> dict[str, np.ndarray]:
         """Choose by the folds, fit on all rows; return what was said out of fold."""
 
-        def linear(*, bends: bool) -> Learned:
+        def linear(name: str) -> Learned:
             with _one_thread():
-                fitting = Fitting(taken, task, bends=bends)
+                fitting = Fitting(taken, task, bends=name == "splines")
                 settings, said = fitting.choose(folds, priors)
                 return settings, said, fitting.fit(settings["C"])
 
-        def trees() -> Learned:
+        def trees(name: str) -> Learned:
             with _one_thread():
-                settings, said = choose_trees(
+                settings, said = GROWN[name][0](
                     taken,
                     task.converted,
                     folds,
@@ -262,29 +282,34 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     n_conversions=self.n_conversions_,
                     seed=self._seed(),
                 )
-                return settings, said, self._trees(taken, task, settings)
+                return settings, said, self._trees(name, taken, task, settings)
 
-        jobs = [delayed(trees)(), *(delayed(linear)(bends=b) for b in (True, False))]
+        jobs = {name: delayed(trees)(name) for name in (*self.extras, "boosting")}
+        jobs |= {name: delayed(linear)(name) for name in reversed(LINEAR)}
         # Threads: the work is in compiled code, and the rows need not travel.
-        found = Parallel(n_jobs=self.n_jobs, backend="threading")(jobs)
-        learned = dict(zip(reversed(LEARNERS), found, strict=True))
-        self.settings_ = {name: learned[name][0] for name in LEARNERS}
-        self.learners_ = {name: learned[name][2] for name in LEARNERS}
-        return {name: learned[name][1] for name in LEARNERS}
+        found = Parallel(n_jobs=self.n_jobs, backend="threading")(jobs.values())
+        learned = dict(zip(jobs, found, strict=True))
+        names = (*LEARNERS, *self.extras)
+        self.settings_ = {name: learned[name][0] for name in names}
+        self.learners_ = {name: learned[name][2] for name in names}
+        return {name: learned[name][1] for name in names}
 
     def _fit_parts(
         self, taken: np.ndarray, task: Task, settings: dict[str, dict[str, Any]]
     ) -> None:
         """Fit each part on all rows, as folds have chosen elsewhere."""
         self.settings_ = settings
-        for name in LINEAR if settings else ():
-            fitting = Fitting(taken, task, bends=name == "splines")
-            self.learners_[name] = fitting.fit(settings[name]["C"])
-        if settings:
-            self.learners_["boosting"] = self._trees(taken, task, settings["boosting"])
+        for name, chosen in settings.items():
+            if name in LINEAR:
+                fitting = Fitting(taken, task, bends=name == "splines")
+                self.learners_[name] = fitting.fit(chosen["C"])
+            else:
+                self.learners_[name] = self._trees(name, taken, task, chosen)
 
-    def _trees(self, taken: np.ndarray, task: Task, settings: dict[str, int]) -> Any:
-        return fit_trees(
+    def _trees(
+        self, name: str, taken: np.ndarray, task: Task, settings: dict[str, int]
+    ) -> Any:
+        return GROWN[name][1](
             taken, task.converted, task.columns, settings, seed=self._seed()
         )
 
@@ -296,7 +321,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.blend_ = Blend({}, 0.0)
         if learners:
             self.blend_ = fit_blend(points, learners, converted, groups)
-        mixed = {name: said.get(name, points) for name in RECIPES[:-1]}
+        mixed = {name: said.get(name, points) for name in recipes(self.extras)[:-1]}
         mixed["blend"] = self.blend_.mix(points, learners)
         belief = BELIEF * len(converted) / len(np.unique(groups))
         self.sigmoids_ = {
@@ -322,8 +347,13 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: Any,
         groups: Any,
     ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-        if self.recipe not in RECIPES:
-            msg = f"recipe is {self.recipe!r}; it is one of {', '.join(RECIPES)}"
+        odd = [name for name in self.extras if name not in EXTRAS]
+        if odd or len(set(self.extras)) < len(self.extras):
+            msg = f"extras is {self.extras!r}; it holds, once: {', '.join(EXTRAS)}"
+            raise ValueError(msg)
+        if self.recipe not in recipes(self.extras):
+            known = ", ".join(recipes(self.extras))
+            msg = f"recipe is {self.recipe!r}; it is one of {known}"
             raise ValueError(msg)
         rows = self._rows(X, is_first=True)
         y = _check_y(y, estimator=self)

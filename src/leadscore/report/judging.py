@@ -58,14 +58,21 @@ def _contest_words(judged: Judged, bundle: Bundle) -> tuple[str, ...]:
         "model.",
         "Points: the points, made a probability. Ridge and splines: weighted sums of "
         "what is known, held near the points; splines may bend. Boosting: many small "
-        "decision trees. Blend: a mean of these three, pulled back to the points as "
-        f"far as the data is too small to leave them.{_mixed(bundle)}",
+        f"decision trees. {_blend(judged)}, pulled back to the points as far as the "
+        f"data is too small to leave them.{_mixed(bundle)}",
         "Log loss and Brier score: how far probabilities are from what happened, less "
         "is better. AUC: how often a lead that converts stands above one that does "
         "not, 0.5 is chance. Average precision: the mean precision down the list. "
         "Precision at the top: of the places at the top of the lists, how many were "
         "followed by a conversion.",
     )
+
+
+def _blend(judged: Judged) -> str:
+    """Return what the blend is a mean of, an optional learner explained."""
+    if "lightgbm" not in judged.rows:
+        return "Blend: a mean of these three"
+    return "Lightgbm: such trees, of another package. Blend: a mean of these four"
 
 
 def _mixed(bundle: Bundle) -> str:

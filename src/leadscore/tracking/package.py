@@ -63,9 +63,15 @@ def write_package(
             artifacts={"bundle": str(folder.resolve())},
             code_paths=[str(_SOURCE)],
             signature=_signature(bundle),
-            pip_requirements=[f"{name}=={version(name)}" for name in _LIBRARIES],
+            pip_requirements=_requirements(bundle),
             mlflow_model=Model(run_id=run_id, model_id=model_id),
         )
+
+
+def _requirements(bundle: Bundle) -> list[str]:
+    """Return the libraries that the model needs, optional ones only if it does."""
+    extras = bundle.agreement.training.extras if bundle.model else ()
+    return [f"{name}=={version(name)}" for name in (*_LIBRARIES, *extras)]
 
 
 def _signature(bundle: Bundle) -> Any:

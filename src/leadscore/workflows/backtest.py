@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.model import BASELINES, CANDIDATES, baseline
+from leadscore.model import BASELINES, baseline
 from leadscore.monotone import Held
 from leadscore.periods import (
     Period,
@@ -27,7 +27,7 @@ from leadscore.periods import (
     is_held_out,
 )
 from leadscore.progress import Tell, silent
-from leadscore.recipe import LeadClassifier
+from leadscore.recipe import LeadClassifier, recipes
 from leadscore.snapshots import label_snapshots
 from leadscore.workflows.contest import Contest, judge_contest
 from leadscore.workflows.rows import Rows
@@ -112,7 +112,7 @@ def run_contest(
         tell("judging recipes on later time", done=len(found), total=len(tasks))
     pooled = {
         name: np.concatenate([said[name] for said, _ in found])
-        for name in (*BASELINES, *CANDIDATES)
+        for name in (*BASELINES, *recipes(agreement.training.extras))
     }
     contest = judge_contest(
         rows,
@@ -184,11 +184,15 @@ def _said(
 ) -> tuple[dict[str, np.ndarray], LeadClassifier]:
     """Return what each recipe and baseline says of the later rows, and the recipe."""
     seen, later = features.iloc[task.fit], features.iloc[task.test]
+    extras = agreement.training.extras
     fitted = LeadClassifier(
-        raises=held.raises, lowers=held.lowers, random_state=agreement.training.seed
+        raises=held.raises,
+        lowers=held.lowers,
+        extras=extras,
+        random_state=agreement.training.seed,
     ).fit(seen, task.fit_converted, groups[task.fit])
     said = {name: baseline(name, seen, task.fit_converted, later) for name in BASELINES}
-    said |= {name: fitted.probability(later, name) for name in CANDIDATES}
+    said |= {name: fitted.probability(later, name) for name in recipes(extras)}
     del fitted.out_of_fold_  # nothing needs it, and it would travel between processes
     return said, fitted
 

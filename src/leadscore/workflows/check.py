@@ -39,6 +39,7 @@ from leadscore.workflows.counted import (
 from leadscore.workflows.doubts import unheard_words
 from leadscore.workflows.lacks import lacks_of
 from leadscore.workflows.learnable import (
+    check_extras,
     check_not_all,
     check_stage,
     label_for_training,
@@ -151,6 +152,7 @@ def check(data: Path, *, tell: Tell = silent) -> Checked:
         The folder cannot be read; what training would refuse later is a verdict.
     """
     agreement, _ = read_agreement(data)
+    check_extras(agreement)
     tell("reading the tables")
     tables = read_tables(data, agreement, tell=tell)
     tell("placing snapshots")

@@ -5,9 +5,10 @@ Goes in: probabilities of later rows by recipe, and what came of them. Comes out
 
 The blend ships, unless another recipe was better on later time by more than chance: the
 95 % interval of its difference of log loss, resampled by lead (account), leaves zero
-out. Four others are asked, each at 95 %, so luck replaces the blend once in ten. To
-take the lowest of five would be to take the luckiest where data is scarce. Held-out
-leads are in the table, but not in that choice: they prove what is promised of it.
+out. Four others are asked, each at 95 %, so luck replaces the blend once in ten; an
+optional learner is one more. To take the lowest of five would be to take the luckiest
+where data is scarce. Held-out leads are in the table, but not in that choice: they
+prove what is promised of it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 
 from leadscore import metrics
 from leadscore.agreement import Agreement
-from leadscore.model import CANDIDATES
+from leadscore.model import BASELINES
 from leadscore.segments import segment_metrics
 from leadscore.workflows.rows import Rows
 
@@ -172,8 +173,9 @@ def _winner(losses: dict[str, np.ndarray], draws: np.ndarray) -> str:
     """Return the first choice, or the best of those that beat it beyond chance."""
     beating = {
         name: losses[name].mean()
-        for name in CANDIDATES
-        if _difference(losses[name], losses[FIRST_CHOICE], draws)[2] < 0
+        for name in losses
+        if name not in BASELINES
+        and _difference(losses[name], losses[FIRST_CHOICE], draws)[2] < 0
     }
     return min(beating, key=lambda name: beating[name], default=FIRST_CHOICE)
 
@@ -266,7 +268,7 @@ def _measure(
         measured |= {"auc": None, "average_precision": None}
     return {
         "name": name,
-        "ships": name in CANDIDATES,
+        "ships": name not in BASELINES,
         **measured,
         "miscalibration": parts.miscalibration,
         "discrimination": parts.discrimination,

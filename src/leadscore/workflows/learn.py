@@ -251,4 +251,5 @@ def _fitted(
         groups[places],
         seed=agreement.training.seed,
         held=held,
+        extras=agreement.training.extras,
     )

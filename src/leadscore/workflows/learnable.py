@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
-from leadscore.errors import DataError
+from leadscore.errors import AgreementError, DataError
 from leadscore.periods import groups_of, is_held_out
+from leadscore.recipe.lightgbm_trees import is_installed
 from leadscore.recipe.stated import share_after
 from leadscore.snapshots import known_before, label_snapshots
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import n_converted_groups
 
 __all__ = [
+    "check_extras",
     "check_not_all",
     "check_stage",
     "label_for_training",
@@ -42,6 +44,22 @@ def label_for_training(
         converted=labelled["converted"].mask(is_open),
         set_aside=labelled["set_aside"].mask(is_open, "merged later"),
     )
+
+
+def check_extras(agreement: Agreement) -> None:
+    """Refuse an optional learner whose package is not here, before any work is done.
+
+    Raises
+    ------
+    AgreementError
+    """
+    if "lightgbm" in agreement.training.extras and not is_installed():
+        msg = (
+            "training.extras names 'lightgbm', which cannot be used on this machine. "
+            "Install it with pip install 'leadscore[lightgbm]' (Linux needs libgomp, "
+            "macOS libomp, too), or take it out of extras in agreement.toml."
+        )
+        raise AgreementError(msg)
 
 
 def check_stage(tables: Tables, agreement: Agreement) -> None:

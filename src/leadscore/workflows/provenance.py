@@ -41,7 +41,7 @@ def model_id_of(agreement: Agreement, tables: Tables) -> str:
         digest.update(f"{name} {tables.digests[name]}\n".encode())
     for name, own in sorted(tables.functions.digests.items()):
         digest.update(f"{name} {own}\n".encode())
-    digest.update(f"{code_digest()} {_versions()}".encode())
+    digest.update(f"{code_digest()} {_versions(agreement)}".encode())
     return f"{tables.data_end:%Y-%m-%d}-{digest.hexdigest()[:8]}"
 
 
@@ -93,10 +93,11 @@ def provenance_of(
             *coarse_clocks(tables, agreement),
         ],
         "seed": agreement.training.seed,
-        "versions": _versions(),
+        "versions": _versions(agreement),
     }
 
 
-def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in _LIBRARIES}
+def _versions(agreement: Agreement) -> dict[str, str]:
+    used = (*_LIBRARIES, *agreement.training.extras)
+    libraries = {name: version(name) for name in used}
     return libraries | {"python": platform.python_version()}

@@ -34,7 +34,11 @@ from leadscore.tables import Tables
 from leadscore.workflows.kept_proposal import keep_proposal
 from leadscore.workflows.lacks import lacks_of
 from leadscore.workflows.learn import learn
-from leadscore.workflows.learnable import check_stage, label_for_training
+from leadscore.workflows.learnable import (
+    check_extras,
+    check_stage,
+    label_for_training,
+)
 from leadscore.workflows.live import in_use
 from leadscore.workflows.promote import LOCK, LOCK_WAIT_S, finish_promotion
 from leadscore.workflows.proposal import propose
@@ -110,6 +114,7 @@ def train(
         Each with a sentence that says what to do next.
     """
     agreement, agreement_text = read_agreement(data)
+    check_extras(agreement)
     tell("reading the tables")
     tables = read_tables(data, agreement, tell=tell)
     model_id = model_id_of(agreement, tables)
