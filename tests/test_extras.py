@@ -315,7 +315,8 @@ def asking() -> Lessons:
     marks = MARKS + np.random.default_rng(2).normal(size=N)
     told = {"marks": number(marks), "source": category(word)}
     asked = tuple((i, 2, "demo_request") for i in np.flatnonzero(~converted)[::3])
-    return Lessons(converted, told, asked, more='extras = ["lightgbm"]')
+    more = 'extras = ["lightgbm"]\n[monotone]\nraises = ["demo_request"]'
+    return Lessons(converted, told, asked, more=more)
 
 
 @needs_it

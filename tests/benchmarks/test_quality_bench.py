@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from leadscore import metrics
 
+from .quality import segments
 from .quality.field_bayes import fit_field_bayes
 from .quality.known_task import known_world
 from .quality.measures import (
@@ -17,7 +19,15 @@ from .quality.measures import (
     paired,
 )
 from .quality.never_worse import draw_groups, duel
-from .quality.rivals import base_rate, boosting, contenders, logistic, points
+from .quality.rivals import (
+    WITH_LIGHTGBM,
+    base_rate,
+    boosting,
+    contenders,
+    logistic,
+    points,
+)
+from .quality.segments import intercepts_of
 from .quality.task import Task
 
 
@@ -145,5 +155,43 @@ def test_a_duel_counts_from_the_points(small_world):
 def test_a_missing_package_is_told(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     there, missing = contenders(flaml_seconds=30)
-    assert missing == ["LightGBM, defaults", "CatBoost, defaults", "FLAML, 30 s"]
+    needs_it = [WITH_LIGHTGBM, "LightGBM, defaults"]
+    assert missing == [*needs_it, "CatBoost, defaults", "FLAML, 30 s"]
     assert not set(missing) & set(there)
+
+
+def test_intercepts_find_the_segment_that_is_off_and_no_other(rng):
+    odds, codes = rng.normal(-1, 1, 20_000), rng.integers(0, 4, 20_000)
+    truth = np.array([0.0, 0.0, 0.0, 0.7])
+    converted = (rng.uniform(size=20_000) < expit(odds + truth[codes])).astype(float)
+    spread, found = intercepts_of(odds, converted, codes, weight=1.0, n_values=5)
+    assert spread in (0.2, 0.4, 0.8)
+    np.testing.assert_allclose(found[:4], truth, atol=0.1)
+    assert found[4] == 0  # nobody there
+
+
+def test_intercepts_are_the_modes_that_another_optimiser_finds(rng, monkeypatch):
+    odds, codes = rng.normal(-1, 1, 300), rng.integers(0, 3, 300)
+    converted = (rng.uniform(size=300) < expit(odds + 0.6 * codes)).astype(float)
+    monkeypatch.setattr(segments, "SPREADS", (0.0, 0.4))
+    spread, found = intercepts_of(odds, converted, codes, weight=0.5, n_values=3)
+    assert spread == 0.4
+
+    def minus_log_posterior(tried):
+        p = expit(odds + tried[codes])
+        fit = converted * np.log(p) + (1 - converted) * np.log1p(-p)
+        return -0.5 * fit.sum() + (tried**2).sum() / (2 * 0.4**2)
+
+    oracle = minimize(minus_log_posterior, np.zeros(3), method="BFGS").x
+    np.testing.assert_allclose(found, oracle, atol=1e-4)
+
+
+def test_intercepts_of_a_model_that_is_right_are_none(rng):
+    """As often as chance allows: the spread is zero in most draws, and never large."""
+    found = []
+    for _ in range(20):
+        odds, codes = rng.normal(-1, 1, 2000), rng.integers(0, 6, 2000)
+        converted = (rng.uniform(size=2000) < expit(odds)).astype(float)
+        found.append(intercepts_of(odds, converted, codes, weight=1.0, n_values=6)[0])
+    assert np.mean(np.array(found) == 0) > 0.5
+    assert max(found) < 0.4

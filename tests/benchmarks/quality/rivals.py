@@ -29,12 +29,22 @@ from threadpoolctl import threadpool_limits
 from .cache import digest_of, recipe_digest
 from .field_bayes import fit_field_bayes
 
-__all__ = ["OURS", "Contender", "contenders", "depends_on", "ours", "points"]
+__all__ = [
+    "OURS",
+    "WITH_LIGHTGBM",
+    "Contender",
+    "contenders",
+    "depends_on",
+    "ours",
+    "points",
+    "with_lightgbm",
+]
 
 Contender = Callable[
     [pd.DataFrame, np.ndarray, np.ndarray, pd.DataFrame, int], np.ndarray
 ]
 OURS = "leadscore"
+WITH_LIGHTGBM = "leadscore, LightGBM among its learners"
 
 
 def contenders(*, flaml_seconds: float) -> tuple[dict[str, Contender], list[str]]:
@@ -55,6 +65,7 @@ def contenders(*, flaml_seconds: float) -> tuple[dict[str, Contender], list[str]
         "Odoo's recipe, all": all_bayes,
     }
     others: dict[str, tuple[tuple[str, ...], Contender]] = {
+        WITH_LIGHTGBM: (("lightgbm",), with_lightgbm),
         "LightGBM, defaults": (("lightgbm",), lightgbm),
         "CatBoost, defaults": (("catboost",), catboost),
     }
@@ -74,6 +85,8 @@ def depends_on(name: str) -> str:
     """Return a digest of the code and the packages that a contender is made of."""
     if name == OURS:
         return recipe_digest()
+    if name == WITH_LIGHTGBM:
+        return digest_of(recipe_digest(), metadata.version("lightgbm"))
     code = [Path(__file__), Path(fit_field_bayes.__code__.co_filename)]
     versions = [
         metadata.version(package)
@@ -95,6 +108,20 @@ def ours(
 
     fitted = LeadClassifier(random_state=seed).fit(rows, converted, groups=groups)
     return fitted.predict_proba(later)[:, 1]
+
+
+def with_lightgbm(
+    rows: pd.DataFrame,
+    converted: np.ndarray,
+    groups: np.ndarray,
+    later: pd.DataFrame,
+    seed: int,
+) -> np.ndarray:
+    """Return what leadscore's classifier says with its optional learner."""
+    from leadscore.recipe import LeadClassifier
+
+    model = LeadClassifier(extras=("lightgbm",), random_state=seed)
+    return model.fit(rows, converted, groups=groups).predict_proba(later)[:, 1]
 
 
 def base_rate(
