@@ -302,6 +302,17 @@ def test_the_classifier_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) 
         LeadClassifier(extras=ASKED).fit(*leads(100))
 
 
+def test_a_package_whose_library_is_missing_is_as_good_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: not there')")
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not is_installed()
+    with pytest.raises(ImportError, match=r"no LightGBM here \(libgomp.so.1"):
+        LeadClassifier(extras=ASKED).fit(*leads(100))
+
+
 # From the agreement to the bundle.
 
 
