@@ -203,7 +203,10 @@ def test_a_dozen_conversions_give_calibrated_points_and_no_label(
     folder = write(tmp_path / "data", **many_leads(100, 12))
     assert train(folder) == 10
     shown = " ".join(capsys.readouterr().out.split())
-    assert "12 converted leads (accounts) are mature, at least 20 are needed" in shown
+    assert (
+        "12 converted leads (accounts) are mature, 11 of them among the 75% that are "
+        "not held out to prove promises; at least 20 of these are needed" in shown
+    )
     out = tmp_path / "scores.parquet"
     models = tmp_path / "models"
     arguments = ["score", folder, "--models", models, "--out", out]
@@ -220,7 +223,10 @@ def test_a_history_too_short_for_an_origin_says_so(
     folder = write(tmp_path / "data", **many_leads(60, 40))
     assert train(folder) == 10
     shown = " ".join(capsys.readouterr().out.split())
-    assert "40 converted leads (accounts) are mature, but no past origin" in shown
+    assert (
+        "40 converted leads (accounts) are mature, 27 of them among the 75% that are "
+        "not held out to prove promises, but no past origin has 20 of these" in shown
+    )
 
 
 def test_a_firm_with_leads_and_outcomes_alone_still_gets_a_model(

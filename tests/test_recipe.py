@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    MinMaxScaler,
     OneHotEncoder,
     SplineTransformer,
     StandardScaler,
@@ -384,7 +385,7 @@ def plain_design(columns: Columns, *, bends: bool) -> ColumnTransformer:
         FunctionTransformer(np.arcsinh),
         SimpleImputer(strategy="median", keep_empty_features=True),
     ]
-    straight = make_pipeline(*steps, StandardScaler())
+    straight = make_pipeline(*steps, MinMaxScaler(clip=True), StandardScaler())
     splines = SplineTransformer(n_knots=4, degree=2, extrapolation="constant")
     held = list(range(len(columns.held)))
     numbers = [len(held) + place for place in range(len(columns.numbers))]
@@ -760,6 +761,30 @@ def test_words_and_nulls_that_were_never_seen_have_a_probability() -> None:
         assert ((said > 0) & (said < 1)).all()
     rare = odd.assign(word=pd.Categorical(["other"] * 199 + [None]))
     np.testing.assert_array_equal(model.probability(odd), model.probability(rare))
+
+
+@given(st.sampled_from(["lowers", "raises", None]), st.floats(0, 1e9))
+def test_numbers_beyond_all_that_were_seen_count_as_the_last_of_them(
+    way: str | None, further: float
+) -> None:
+    """A straight line drawn on would end at 0 and 1 once the world has moved."""
+    model, rows = never_that_many(way)
+    most = rows["n_page_view_30d"].max()
+    beyond = rows.assign(n_page_view_30d=np.nextafter(most, np.inf) + further)
+    least = rows.assign(n_page_view_30d=-further)
+    for recipe in OF_FACTS:
+        for odd, end in ((beyond, most), (least, 0.0)):
+            np.testing.assert_array_equal(
+                model.probability(odd, recipe),
+                model.probability(rows.assign(n_page_view_30d=end), recipe),
+            )
+
+
+@functools.cache
+def never_that_many(way: str | None) -> tuple[LeadClassifier, pd.DataFrame]:
+    rows, converted, groups = leads(200)
+    held = {way: ("n_page_view_30d",)} if way else {}
+    return LeadClassifier(**held).fit(rows, converted, groups), rows
 
 
 def test_no_rows_give_no_probabilities() -> None:

@@ -2,8 +2,9 @@
 
 Goes in: rows as `leadscore.recipe.columns` takes them. Comes out: held numbers, then
 free ones, then where those are null, then words. Numbers stand on a log-like scale,
-``asinh``, which also takes negative ones; a null is the median. Words are one-hot, null
-among them; one that was not seen is no word at all.
+``asinh``, which also takes negative ones, and count no further than what was seen: a
+straight line drawn on towards numbers that nobody had yet would say anything. A null is
+the median. Words are one-hot, null among them; one that was not seen is no word at all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Design:
         Columns whose direction is held, and free numbers; they come first.
     bends : bool
         Whether free numbers are splines; held ones are straight.
+    least, most : float array of shape (n_held + n_numbers,)
+        The ends of ``asinh`` of what was seen.
     median, low, scale : float array of shape (n_held + n_numbers,)
         Of ``asinh``. Straight: less ``low``, divided by ``scale``; bent: ``low`` is the
         first knot, and ``scale`` how far it is to the next.
@@ -42,6 +45,8 @@ class Design:
     n_held: int
     n_numbers: int
     bends: bool
+    least: np.ndarray
+    most: np.ndarray
     median: np.ndarray
     low: np.ndarray
     scale: np.ndarray
@@ -54,7 +59,8 @@ class Design:
         n_straight = self.n_held + self.n_numbers * (not self.bends)
         raw = taken[:, : self.n_held + self.n_numbers]
         is_null = np.isnan(raw)
-        numbers = np.where(is_null, self.median, np.arcsinh(raw))
+        numbers = np.clip(np.arcsinh(raw), self.least, self.most)
+        numbers = np.where(is_null, self.median, numbers)
         numbers = (numbers - self.low) / self.scale
         words = taken[:, self.word_at]
         is_word = (words == self.word) | (np.isnan(words) & np.isnan(self.word))
@@ -86,11 +92,12 @@ def learn_design(columns: Columns, taken: np.ndarray, *, bends: bool) -> Design:
     # A column that is null throughout is zero.
     median = np.array([_median(column) for column in numbers.T])
     numbers = np.where(is_null, median, numbers)
+    least, most = numbers.min(axis=0), numbers.max(axis=0)
     low, scale = numbers.mean(axis=0), numbers.std(axis=0)
     if bends:
         # Not scaled: at unit variance the noise of rare counts would weigh like signal.
-        low[n_held:] = numbers[:, n_held:].min(axis=0)
-        scale[n_held:] = (numbers[:, n_held:].max(axis=0) - low[n_held:]) / N_PIECES
+        low[n_held:] = least[n_held:]
+        scale[n_held:] = (most[n_held:] - least[n_held:]) / N_PIECES
     is_flat = scale <= 1e-12 * np.maximum(np.abs(low), 1)
     words = [
         (place, word)
@@ -101,6 +108,8 @@ def learn_design(columns: Columns, taken: np.ndarray, *, bends: bool) -> Design:
         n_held,
         n_numbers,
         bends,
+        least,
+        most,
         median,
         low,
         np.where(is_flat, 1.0, scale),
