@@ -412,7 +412,8 @@ def test_an_altered_row_is_found_and_nothing_is_judged(
         connection.execute("UPDATE rows SET label = 'MQL' WHERE label = 'SQL'")
     assert verified(folder) == 77
     said = capsys.readouterr().out
-    assert "NOT as it was written" in " ".join(said.split())
+    assert "NOT as it was written (95 problems)" in " ".join(said.split())
+    assert "Restore the ledger and its head file from the same backup." in said
     assert run(folder) == 77
     refused = capsys.readouterr()
     assert refused.out == ""
@@ -431,6 +432,9 @@ def test_an_erased_lead_counts_nowhere_and_the_chain_holds(
     assert run(folder) == 10
     said = " ".join(capsys.readouterr().out.split())
     assert "151 runs, 194 rows, 1 erased on request; all as it was written" in said
+    model = facts["promises"][1]["promise"]["model_version"]
+    assert facts["n_erased_leads"] == {model: 1}
+    assert f"erased 1 lead of the lists of model {model}, on request: whoever" in said
 
 
 # ---------------------------------------------------------------------------- MLflow
@@ -488,6 +492,11 @@ def test_verdicts_stand_on_the_run_of_their_model(
     judged_by(bundle, tmp_path)  # once more: nothing changes
     same = client.get_metric_history(recorded.run_id, "audit/sql_matured")
     assert len(same) == 2
+    judged_by(bundle, tmp_path, day(170))  # a look back is no news
+    tags = client.get_run(recorded.run_id).data.tags
+    assert tags["promise_SQL"] == "TOO EARLY, 6 of 24 (25 %) as of 2026-09-01"
+    stored = client.download_artifacts(recorded.run_id, "audit.json")
+    assert Path(stored).read_text() == text
 
 
 def test_a_store_that_does_not_answer_costs_the_log_only(

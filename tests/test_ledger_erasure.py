@@ -85,6 +85,19 @@ def test_the_others_stay_and_the_chain_verifies(path: Path) -> None:
     assert (found.n_rows, found.n_erased) == (N_RUNS * 300, N_RUNS)
 
 
+def test_erased_leads_are_counted_by_model_and_never_named(path: Path) -> None:
+    def counted() -> dict[str, int]:
+        with open_ledger(path, conversion=CONVERSION, create=False) as ledger:
+            return ledger.erased_leads()
+
+    assert counted() == {}
+    erase(path, LEAD, at=ERASED_AT)
+    (model,) = counted()
+    assert counted() == {model: 1}
+    erase(path, "lead-0001", at=ERASED_AT + DAY)
+    assert counted() == {model: 2}
+
+
 def test_the_receipt_says_which_and_when_and_never_whose(path: Path) -> None:
     erase(path, LEAD, at=ERASED_AT)
     erase(path, "lead-0001", at=ERASED_AT + DAY)

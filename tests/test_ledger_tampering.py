@@ -19,6 +19,7 @@ from tests.ledgers import CONVERSION, DAY, PROMISE, START, append, copied, rows_
 
 # Entries: 1 begun; 2 run, 3-5 rows, 6 promise; 7 run, 8-10 rows; 11 receipt of 4, 9.
 FIRST, SECOND = "run of 2026-01-05T00:00:00Z", "run of 2026-01-06T00:00:00Z"
+IN_FIRST, IN_SECOND = rf"\(a row of the {FIRST}\)", rf"\(a row of the {SECOND}\)"
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def test_an_altered_cell_is_found_and_its_row_or_run_named(
 ) -> None:
     if column in (*STORED, "salt"):
         change(path, f"UPDATE rows SET {column} = {value} WHERE seq = 5")
-        named = f"row 5 of the {FIRST} is not what was written"
+        named = f"entry 5 (a row of the {FIRST}) is not what was written"
     else:
         change(path, f"UPDATE runs SET {column} = {value} WHERE seq = 2")
         named = f"the header of the {FIRST} (entry 2) is not what was written"
@@ -121,7 +122,7 @@ def swap(table: str, one: int, other: int) -> list[str]:
 TAMPERINGS: dict[str, tuple[list[str], str]] = {
     "a row's content is removed": (
         ["DELETE FROM rows WHERE seq = 8"],
-        rf"row 8 of the {SECOND} is gone, and no receipt names it",
+        rf"entry 8 {IN_SECOND} is gone, and no receipt names it",
     ),
     "a row and its entry are removed": (
         ["DELETE FROM rows WHERE seq = 8", "DELETE FROM chain WHERE seq = 8"],
@@ -141,7 +142,7 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
             *[renumber("promises", n, n - 1) for n in (6,)],
             *[renumber("receipts", n, n - 1) for n in (11,)],
         ],
-        rf"the chain breaks at row 3 of the {FIRST}",
+        rf"the chain breaks at entry 3 {IN_FIRST}",
     ),
     "a whole run is removed": (
         [
@@ -161,11 +162,11 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
     ),
     "two rows are swapped": (
         swap("rows", 3, 5),
-        rf"row 3 of the {FIRST} is not what .*\nrow 5 of the {FIRST} is not what",
+        rf"entry 3 {IN_FIRST} is not what .*\nentry 5 {IN_FIRST} is not what",
     ),
     "two rows are swapped with their entries": (
         [*swap("rows", 3, 5), *swap("chain", 3, 5)],
-        rf"breaks at row 3 of the {FIRST}.*\n.*breaks at row 4.*\n.*breaks at row 5",
+        rf"breaks at entry 3 {IN_FIRST}.*\n.*breaks at entry 4.*\n.*breaks at entry 5",
     ),
     "two leads swap their rows": (
         [
@@ -173,7 +174,7 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
             "UPDATE rows SET lead_id = 'ann' WHERE seq = 5",
             "UPDATE rows SET lead_id = 'cid' WHERE seq = 3",
         ],
-        rf"row 3 of the {FIRST} is not what .*\nrow 5 of the {FIRST} is not what",
+        rf"entry 3 {IN_FIRST} is not what .*\nentry 5 {IN_FIRST} is not what",
     ),
     "a row is duplicated": (
         [
@@ -190,7 +191,7 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
             "INSERT INTO rows SELECT * FROM t",
             "INSERT INTO chain SELECT 12, kind, digest, link FROM chain WHERE seq = 3",
         ],
-        rf"breaks at row 12 of the {SECOND}.*\nrow 12 of the {SECOND} is not what was",
+        rf"breaks at entry 12 {IN_SECOND}.*\nentry 12 {IN_SECOND} is not what was",
     ),
     "an erased row is filled again": (
         [
@@ -198,7 +199,7 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
             "UPDATE t SET seq = 4, lead_id = 'bob'",
             "INSERT INTO rows SELECT * FROM t",
         ],
-        rf"row 4 of the {FIRST} is not what .*\nreceipt 1 names row 4, which is still",
+        rf"entry 4 {IN_FIRST} is not what .*\nreceipt 1 names row 4, which is still",
     ),
     "a promise is lowered": (
         ["""UPDATE promises SET content = replace(content, '0.3', '0.2')"""],
@@ -222,11 +223,11 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
     ),
     "a receipt cannot be read": (
         ["UPDATE receipts SET rows = '[4,'"],
-        r"receipt at entry 11 is not.*\nrow 4 .* is gone, and no.*\nrow 9 .* is gone",
+        r"receipt at entry 11 is not.*\nentry 4 .* is gone, and.*\nentry 9 .* is gone",
     ),
     "a receipt is removed": (
         ["DELETE FROM receipts"],
-        r"row 4 .* is gone, and no.*\nrow 9 .* is gone.*\nthe receipt at entry 11 is g",
+        r"entry 4 .* is gone, and.*\nentry 9 .* is gone.*\nthe receipt at entry 11",
     ),
     "a receipt is added without the chain": (
         [
@@ -254,11 +255,11 @@ TAMPERINGS: dict[str, tuple[list[str], str]] = {
     ),
     "a digest is another": (
         ["UPDATE chain SET digest = zeroblob(32) WHERE seq = 9"],
-        rf"the chain breaks at row 9 of the {SECOND}",
+        rf"the chain breaks at entry 9 {IN_SECOND}",
     ),
     "a link is another": (
         ["UPDATE chain SET link = zeroblob(32) WHERE seq = 9"],
-        rf"breaks at row 9 of the {SECOND}.*\n.*breaks at row 10 of the {SECOND}",
+        rf"breaks at entry 9 {IN_SECOND}.*\n.*breaks at entry 10 {IN_SECOND}",
     ),
     "an entry is of another kind": (
         ["UPDATE chain SET kind = 'receipt' WHERE seq = 9"],
@@ -369,10 +370,10 @@ def index_edited(path: Path) -> None:
 KNOWING: dict[Callable[[Path], None], tuple[str, str]] = {
     trigger: ("_altered_tables", "'softly' is not as leadscore makes it"),
     index_edited: ("_torn_pages", "the file is damaged: .*rows_of_lead"),
-    spare_entry_removed: ("_gaps", "an entry of the chain is gone after row 5"),
-    other_digest: ("_broken_links", "the chain breaks at row 9"),
+    spare_entry_removed: ("_gaps", "an entry of the chain is gone after entry 5"),
+    other_digest: ("_broken_links", "the chain breaks at entry 9"),
     redated_promise: ("_altered_contents", "promise at entry 6 is not what was writ"),
-    erased_without_receipt: ("_missing_contents", "row 3 .* no receipt names it"),
+    erased_without_receipt: ("_missing_contents", "entry 3 .* no receipt names it"),
     lambda path: forged_receipt(path, "[3]"): (
         "_false_receipts",
         "receipt 2 names row 3, which is still there",
@@ -487,6 +488,17 @@ def test_a_missing_head_is_said_with_the_line_that_mends_it(path: Path) -> None:
     head.write_text(said.rpartition("write this line into it: ")[2])
     assert problems(path) == ""
     assert append(path, START + 3 * DAY, rows_of(START + 3 * DAY, ["ann"]))
+
+
+def test_a_ledger_of_which_only_the_head_is_left_is_said(path: Path) -> None:
+    path.unlink()
+    with pytest.raises(RefusedError, match=r"is gone, but its head file.*same backup"):
+        verify(path)
+    with (
+        pytest.raises(RefusedError, match="is gone, but its head file"),
+        open_ledger(path, conversion="", create=False),
+    ):
+        pass
 
 
 def test_a_head_that_is_no_head_is_said(path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from leadscore import files
-from leadscore.errors import InputError
+from leadscore.errors import InputError, LeadscoreError, RefusedError
 from leadscore.ledger.chain import append_entries
 from leadscore.ledger.database import (
     absent,
@@ -25,7 +25,7 @@ from leadscore.ledger.database import (
     transaction,
 )
 from leadscore.ledger.digests import digest
-from leadscore.ledger.head import check_head, write_head
+from leadscore.ledger.head import check_head, head_path, write_head
 from leadscore.ledger.sweep import sweep
 
 __all__ = ["reading", "writing"]
@@ -39,9 +39,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     ------
     InputError
         There is no ledger.
+    RefusedError
+        There was one: its head file is left.
     """
     if not path.exists():
-        raise InputError(absent(path))
+        raise _missing(path)
     with sentences(path), connect(path) as connection:
         check_ledger(connection, path)
         connection.execute("PRAGMA query_only = ON")
@@ -65,10 +67,11 @@ def writing(path: Path, *, begin_for: str = "") -> Iterator[sqlite3.Connection]:
     InputError
         There is no ledger, and none is to be begun.
     RefusedError
-        The chain does not go through its head; or it is another program's file.
+        The chain does not go through its head; or it is another program's file; or of
+        the ledger only the head file is left.
     """
     if not begin_for and not path.exists():
-        raise InputError(absent(path))
+        raise _missing(path)
     with (
         files.lock(path.with_name(f"{path.name}.lock")),
         sentences(path),
@@ -82,6 +85,17 @@ def writing(path: Path, *, begin_for: str = "") -> Iterator[sqlite3.Connection]:
         sweep(connection)
         write_head(connection, path)
         yield connection
+
+
+def _missing(path: Path) -> LeadscoreError:
+    """Return the error for a ledger that is not there; a head tells that it was."""
+    head = head_path(path)
+    if not head.exists():
+        return InputError(absent(path))
+    return RefusedError(
+        f"the ledger {path} is gone, but its head file {head.name} is there: labels "
+        "were issued. Restore both from the same backup."
+    )
 
 
 def _begin(connection: sqlite3.Connection, conversion: str) -> None:

@@ -155,6 +155,17 @@ class Ledger:
             )
             return [json.loads(content) for (content,) in found]
 
+    def erased_leads(self) -> dict[str, int]:
+        """Return, by model, how many leads with rows in its runs were erased."""
+        with sentences(self._path):
+            found = self._connection.execute(
+                "SELECT model_version, count(DISTINCT number) FROM receipts, "
+                "json_each(receipts.rows) AS named JOIN runs ON runs.seq = "
+                "(SELECT max(seq) FROM runs WHERE runs.seq < named.value) "
+                "GROUP BY model_version ORDER BY min(runs.seq)"
+            )
+            return dict(found.fetchall())
+
     def append(
         self,
         as_of: pd.Timestamp,

@@ -51,7 +51,7 @@ class _Entry:
         if self.kind == "run":
             return f"the header of the {self.run} (entry {self.seq:,})"
         if self.kind == "row":
-            return f"row {self.seq:,} of the {self.run}"
+            return f"entry {self.seq:,} (a row of the {self.run})"
         return f"the {self.kind} at entry {self.seq:,}"
 
 

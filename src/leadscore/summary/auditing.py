@@ -38,6 +38,7 @@ def audit_lines(audited: Audited) -> list[str]:
     lines += [""]
     for verdict in audit.verdicts:
         lines += _card(verdict, zone)
+    lines += _erased(audited)
     lines += _hand_raised(audit.hand_raised, zone)
     lines += ["", *(line for said in _nothing_yet(audited) for line in wrapped(said))]
     lines += [*_logged(audited), *notes(audited.notes)]
@@ -54,6 +55,7 @@ def audit_facts(audited: Audited) -> dict[str, Any]:
         "ledger": ledger_facts(audited.verified, audited.ledger),
         "promises": [verdict_facts(verdict) for verdict in audit.verdicts],
         "hand_raised": audit.hand_raised.facts,
+        "n_erased_leads": audited.n_erased_leads,
         "is_degraded": audit.is_degraded,
         "degraded": audit_degraded(audit, zone),
         "logged": {"store": log.store, "runs": log.runs, "why_not": log.why_not},
@@ -76,10 +78,13 @@ def audit_degraded(audit: Audit, zone: zoneinfo.ZoneInfo) -> str:
 def ledger_lines(verified: Verified, ledger: Path) -> list[str]:
     """Return what a ledger holds, and what is wrong with it."""
     n = len(verified.problems)
-    state = f"NOT as it was written ({n:,} problems)" if n else "all as it was written"
+    problems = f"{n:,} problem{'s' * (n > 1)}"
+    state = f"NOT as it was written ({problems})" if n else "all as it was written"
     erased = f", {verified.n_erased:,} erased on request" if verified.n_erased else ""
     held = f"{verified.n_runs:,} runs, {verified.n_rows:,} rows{erased}; {state}"
-    return [f"ledger {ledger}", *wrapped(f"  {held}"), *notes(verified.problems)]
+    next_ = "Restore the ledger and its head file from the same backup."
+    said = (*verified.problems, next_) if n else ()
+    return [f"ledger {ledger}", *wrapped(f"  {held}"), *notes(said)]
 
 
 def ledger_facts(verified: Verified, ledger: Path) -> dict[str, Any]:
@@ -198,6 +203,18 @@ def _hand_raised(cohort: Cohort, zone: zoneinfo.ZoneInfo) -> list[str]:
     lines = _held(said + _counted(cohort, zone), indent=_INDENT)
     for sentence in _aside(cohort):
         lines += _held(f"{_INDENT}{sentence}", indent=_INDENT)
+    return lines
+
+
+def _erased(audited: Audited) -> list[str]:
+    """Return of how many leads the verdicts know nothing any more."""
+    lines = []
+    for model, n in audited.n_erased_leads.items():
+        said = (
+            f"{'erased':<{_WORD}}{n:,} lead{'s' * (n > 1)} of the lists of model "
+            f"{model}, on request: whoever of them had entered is counted nowhere above"
+        )
+        lines += _held(said, indent=_INDENT)
     return lines
 
 

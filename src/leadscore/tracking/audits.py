@@ -18,6 +18,7 @@ from leadscore.tracking.store import Store
 __all__ = ["AUDIT", "AuditRecord", "log_audit"]
 
 AUDIT = "audit.json"
+AS_OF = "audit_as_of"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class AuditRecord:
     figures : dict of str to float
         Metrics.
     facts : dict
-        Plain data: the artifact. The newest audit replaces the one before.
+        Plain data: the artifact. The newest audit replaces older ones.
     """
 
     model_id: str
@@ -48,7 +49,8 @@ class AuditRecord:
 def log_audit(store: Store, record: AuditRecord) -> str | None:
     """Log an audit on the run of the model; return the run, None where there is none.
 
-    The same audit once more changes nothing.
+    The same audit once more changes nothing. A look back, as of before the newest one
+    there, adds its figures at their time; words and artifact stay those of the newest.
     """
     from mlflow.entities import Metric, RunTag
 
@@ -58,7 +60,12 @@ def log_audit(store: Store, record: AuditRecord) -> str | None:
     at_ms = int(record.at.timestamp() * 1000)
     day = at_ms // 86_400_000
     metrics = [Metric(name, v, at_ms, day) for name, v in record.figures.items()]
-    tags = [RunTag(name, words) for name, words in record.words.items()]
+    words = record.words | {AS_OF: record.at.isoformat()}
+    newest = store.client.get_run(version.run_id).data.tags.get(AS_OF)
+    if newest is not None and pd.Timestamp(newest) > record.at:
+        store.client.log_batch(version.run_id, metrics=metrics)
+        return version.run_id
+    tags = [RunTag(name, said) for name, said in words.items()]
     store.client.log_batch(version.run_id, metrics=metrics, tags=tags)
     text = json.dumps(record.facts, indent=2, allow_nan=False)
     store.client.log_text(version.run_id, text, AUDIT)

@@ -42,6 +42,8 @@ class Audited:
         The model in use.
     tables : Tables
     log : AuditLog
+    n_erased_leads : dict of str to int
+        By model: leads of its lists that were erased; no verdict knows of them.
     notes : tuple of str
         What is good to know.
     """
@@ -52,6 +54,7 @@ class Audited:
     bundle: Bundle
     tables: Tables
     log: AuditLog
+    n_erased_leads: dict[str, int]
     notes: tuple[str, ...]
 
 
@@ -104,7 +107,10 @@ def audit(
     judged = audit_tables(bundle, tables, ledger, at)
     tell("logging the verdicts")
     log = log_verdicts(judged, models, bundle.agreement.zone, head=verified.head)
-    return Audited(judged, verified, ledger, bundle, tables, log, notes)
+    about = conversion_words(bundle.agreement)
+    with open_ledger(ledger, conversion=about, create=False) as book:
+        n_erased = book.erased_leads()
+    return Audited(judged, verified, ledger, bundle, tables, log, n_erased, notes)
 
 
 def audit_tables(
