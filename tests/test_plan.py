@@ -614,6 +614,7 @@ def test_revenue_is_that_of_the_last_stage_within_the_horizon() -> None:
         ("100/month", 100 * 7 * 12 / 365.25),
         ("300/quarter", 300 * 7 * 4 / 365.25),
         ("2,5/week", 2.5),
+        ("8/Week", 8.0),
     ],
 )
 def test_a_capacity_is_read(text: str, weekly: float) -> None:

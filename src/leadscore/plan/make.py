@@ -169,7 +169,7 @@ class _Seen:
         listed = self.recent.listed.mean() * 7 / self.recent.span_days
         if capacity > listed:
             msg = (
-                f"a capacity of {capacity:g} leads a week is more than all leads: "
+                f"a capacity of {capacity:.3g} leads a week is more than all leads: "
                 f"{listed:.1f} a week came onto the list lately, and at most "
                 f"{self.curve['per_week'].max():.1f} a week would enter {self.label}. "
                 "Nothing needs to be held back; name a smaller capacity."

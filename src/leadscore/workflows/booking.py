@@ -95,9 +95,9 @@ def other_cadence(
     if agreed / 2 <= days <= agreed * 3 / 2:
         return ()
     return (
-        f"the list before is {days:.1f} days old, and the agreement scores every "
-        f"{agreed}: promises are proven for that pace. Score so, or set "
-        "movement.score_every_days and train again",
+        f"the list before is {days:.2g} day{'s' * (days != 1)} old, and the agreement "
+        f"scores every {agreed} days: promises are proven for that pace. Score at it; "
+        "if another one shall stay, set movement.score_every_days and train again",
     )
 
 

@@ -36,7 +36,9 @@ from leadscore.workflows.score import agreement_for, check_functions, read_for
 __all__ = ["Planned", "parse_capacity", "past_of", "plan", "plan_tables", "revenue_of"]
 
 _DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4}
-_CAPACITY = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:/\s*(day|week|month|quarter))?")
+_CAPACITY = re.compile(
+    r"(\d+(?:[.,]\d+)?)\s*(?:/\s*(day|week|month|quarter))?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def parse_capacity(text: str) -> float:
     if number <= 0:
         msg = f"--capacity {text!r} leaves no lead to work. Write a number above zero."
         raise UsageError(msg)
-    return number * 7 / _DAYS[found[2] or "week"]
+    return number * 7 / _DAYS[(found[2] or "week").lower()]
 
 
 def plan(
