@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ import pytest
 from leadscore import cli
 from leadscore.bundle import Bundle, name_current
 from leadscore.entries import label_rises, nurtured_entries
+from leadscore.errors import RefusedError
 from leadscore.ledger import LEDGER_COLUMNS, open_ledger
 from leadscore.movement import LEVELS, ROADS, Lines, State, lines_of
 from leadscore.policy import Threshold
 from leadscore.replay import max_gap_us, replay
 from leadscore.snapshots import ELIGIBLE, past_lists
+from leadscore.workflows.audit import audit
 from leadscore.workflows.booking import (
     Issued,
     issue,
@@ -242,6 +246,38 @@ def test_a_second_run_of_the_same_job_enters_nothing(
     assert first.changes == second.changes
     pd.testing.assert_frame_equal(one.scores, other.scores)
     pd.testing.assert_frame_equal(rows, ledger_of(ledger, firm.bundle))
+
+
+@pytest.mark.parametrize("is_issued", [True, False])
+@pytest.mark.parametrize(
+    "altering",
+    [
+        "UPDATE rows SET label = 'SQL' WHERE label = 'MQL'",
+        "DELETE FROM rows WHERE seq = (SELECT max(seq) FROM rows WHERE label = 'SQL')",
+    ],
+)
+def test_no_list_is_built_on_an_altered_ledger_and_the_audit_says_the_same(
+    firm: Firm, tmp_path: Path, altering: str, is_issued: bool
+) -> None:
+    ledger, out = tmp_path / "ledger.sqlite", tmp_path / "scores.csv"
+    one_list(firm, ledger, LISTS[0])
+    with contextlib.closing(sqlite3.connect(ledger)) as connection, connection:
+        assert connection.execute(altering).rowcount > 0
+    held = ledger.read_bytes()
+    with pytest.raises(RefusedError, match="is not what was written") as refused:
+        score(
+            firm.data,
+            firm.bundle,
+            as_of=LISTS[1],
+            out=out,
+            ledger=ledger,
+            is_issued=is_issued,
+        )
+    assert not out.exists()
+    assert ledger.read_bytes() == held
+    with pytest.raises(RefusedError) as by_audit:
+        audit(firm.data, firm.bundle, tmp_path, ledger=ledger)
+    assert str(refused.value) == str(by_audit.value)
 
 
 def test_a_list_says_where_each_lead_stood_before(firm: Firm, tmp_path: Path) -> None:

@@ -14,18 +14,16 @@ import pandas as pd
 
 from leadscore.audit import Audit
 from leadscore.bundle import Bundle
-from leadscore.errors import RefusedError
-from leadscore.ledger import Verified, open_ledger, verify
+from leadscore.ledger import Verified, open_ledger
 from leadscore.progress import Tell, silent
 from leadscore.store import read_tables
 from leadscore.tables import Tables
 from leadscore.workflows.audit_log import AuditLog, log_verdicts
 from leadscore.workflows.score import agreement_for
 from leadscore.workflows.verdicts import conversion_words, verdicts_at
+from leadscore.workflows.whole import whole
 
 __all__ = ["Audited", "audit", "audit_tables"]
-
-_SHOWN = 3  # problems in a sentence
 
 
 @dataclass(frozen=True)
@@ -92,9 +90,7 @@ def audit(
     AgreementError, DataError
     """
     tell("going through the ledger")
-    verified = verify(ledger)
-    if verified.problems:
-        raise RefusedError(_altered(ledger, verified))
+    verified = whole(ledger)
     agreement, notes = agreement_for(data, bundle)
     tell("reading the tables")
     tables = read_tables(data, agreement, tell=tell)
@@ -120,17 +116,6 @@ def audit_tables(
     about = conversion_words(bundle.agreement)
     with open_ledger(ledger, conversion=about, create=False) as book:
         return verdicts_at(book, tables, bundle.agreement, at)
-
-
-def _altered(ledger: Path, verified: Verified) -> str:
-    said = "; ".join(verified.problems[:_SHOWN])
-    more = len(verified.problems) - _SHOWN
-    rest = f"; and {more:,} more" if more > 0 else ""
-    return (
-        f"the ledger {ledger} is not what was written: {said}{rest}. Nothing is judged "
-        "by it. Restore it and its head file from a backup; `leadscore audit --verify` "
-        "says all that is wrong."
-    )
 
 
 def _after_the_end(as_of: pd.Timestamp, end: pd.Timestamp) -> str:

@@ -23,6 +23,7 @@ from leadscore.workflows.labelled import Listed
 from leadscore.workflows.rows import Rows
 from leadscore.workflows.suspended import NOTHING, RANKED, Suspended
 from leadscore.workflows.verdicts import conversion_words, verdicts_at
+from leadscore.workflows.whole import whole
 
 _DAY = pd.Timedelta(days=1)
 
@@ -67,12 +68,22 @@ class Book:
 def remembering(
     path: Path | None, bundle: Bundle, *, is_issued: bool
 ) -> Iterator[Book | None]:
-    """Give the ledger for the length of the block; None where there is none to read."""
+    """Give the ledger for the length of the block; None where there is none to read.
+
+    It is gone through before it is read: labels would rest on what was altered.
+
+    Raises
+    ------
+    RefusedError
+        It is not what was written, or is about another conversion.
+    BusyError, InputError, OutputError, StorageError
+    """
     if path is None or (not is_issued and not path.exists()):
         yield None
         return
     words = conversion_words(bundle.agreement)
     with open_ledger(path, conversion=words, create=is_issued) as ledger:
+        whole(path)  # once nobody else appends, and what a kill left is done
         yield Book(ledger, path, is_issued)
 
 

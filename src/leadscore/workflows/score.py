@@ -123,6 +123,9 @@ def score(
 
     Raises
     ------
+    RefusedError
+        The ledger is not what was written, or holds another list of this instant or of
+        a later one.
     InputError, AgreementError, DataError, OutputError, StorageError
     """
     agreement, notes = agreement_for(data, bundle)
