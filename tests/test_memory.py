@@ -490,9 +490,12 @@ def in_use(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(
-    capsys: pytest.CaptureFixture[str], firm: Firm, models: Path, *more: str
+    capsys: pytest.CaptureFixture[str],
+    firm: Firm,
+    models: Path,
+    *more: str,
+    as_of: str = LISTS[0].tz_convert("Europe/Paris").date().isoformat(),
 ) -> dict[str, Any]:
-    as_of = LISTS[0].tz_convert("Europe/Paris").date().isoformat()
     out = models.parent / "scores.csv"
     asked = [str(firm.data), "--models", str(models), "--as-of", as_of]
     code = cli.main(["score", *asked, "--out", str(out), "--json", *more])
@@ -521,6 +524,63 @@ def test_a_look_enters_nothing(
 ) -> None:
     run(capsys, firm, in_use, *looks)
     assert not (in_use / "ledger.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "why"),
+    [
+        (
+            "2126-01-01",
+            "the data ends 36,524 days before as_of; export anew and score again, or "
+            "score with --as-of 2026-01-01",
+        ),
+        (
+            "2026-02-25",
+            "the data ends 55 days before as_of; export anew and score again, or score "
+            "with --as-of 2026-01-01",
+        ),
+        (
+            "2015-01-01",
+            "no lead is on the list; look at the export and at --as-of",
+        ),
+    ],
+)
+def test_a_list_that_is_stale_or_empty_is_written_and_not_entered(
+    firm: Firm,
+    in_use: Path,
+    capsys: pytest.CaptureFixture[str],
+    as_of: str,
+    why: str,
+) -> None:
+    ledger = in_use / "ledger.sqlite"
+    alone = run(capsys, firm, in_use, as_of=as_of)
+    assert (alone["ledger"], alone["not_entered"]) == (None, why)
+    assert not ledger.exists(), "none is begun for it"
+    run(capsys, firm, in_use)
+    once = ledger_of(ledger, firm.bundle)
+    facts = run(capsys, firm, in_use, as_of=as_of)
+    assert (facts["ledger"], facts["not_entered"]) == (None, why)
+    assert facts["is_degraded"]
+    pd.testing.assert_frame_equal(once, ledger_of(ledger, firm.bundle))
+    look = run(capsys, firm, in_use, "--no-ledger", as_of=as_of)
+    assert look["labels"] == facts["labels"]
+    assert look["not_entered"] is None
+    # The next list in time is entered as if nothing had been.
+    then = LISTS[1].tz_convert("Europe/Paris").date().isoformat()
+    assert run(capsys, firm, in_use, as_of=then)["ledger"]["is_new"]
+
+
+def test_the_summary_says_in_a_sentence_that_nothing_was_entered(
+    firm: Firm, in_use: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(in_use.parent / "s.csv")
+    asked = ["score", str(firm.data), "--models", str(in_use), "--out", out]
+    assert cli.main([*asked, "--as-of", "2026-02-25"]) == 10
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "nothing was entered into the ledger: the data ends 55 days before as_of; "
+        "export anew and score again, or score with --as-of 2026-01-01" in said
+    )
 
 
 @pytest.mark.parametrize("is_issued", [True, False])

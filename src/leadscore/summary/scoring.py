@@ -60,6 +60,7 @@ def score_facts(scored: Scored, as_of: pd.Timestamp, out: Path) -> dict[str, Any
             "is_new": scored.issued.is_new,
             "changes": scored.issued.changes,
         },
+        "not_entered": scored.unentered or None,
         "n_rejects": len(scored.tables.rejects),
         "notes": [*scored.tables.notes, *scored.notes],
         "is_degraded": scored.is_degraded,
@@ -71,6 +72,8 @@ def _issued(scored: Scored) -> list[str]:
     """Return what the list changed, as the ledger has it now."""
     issued = scored.issued
     if issued is None:
+        if scored.unentered:
+            return wrapped(f"nothing was entered into the ledger: {scored.unentered}")
         return ["a look: nothing was entered into the ledger"]
     if not issued.is_new:
         return [f"issued before, nothing new in {issued.path}"]

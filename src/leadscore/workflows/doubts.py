@@ -13,11 +13,11 @@ from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
 from leadscore.revision import code_digest
 from leadscore.tables import Tables
+from leadscore.workflows.entering import stale_days
 from leadscore.workflows.new_kinds import about_new_kinds, new_kinds
 
 __all__ = ["UNFINISHED", "doubts_of_scores", "unheard_words"]
 
-MAX_STALE_DAYS = 7
 UNFINISHED = (
     "a promotion was interrupted; this is the model that models/current names. "
     "Any `leadscore promote` or `train` finishes it"
@@ -83,8 +83,8 @@ def _unheard_values(leads: pd.DataFrame, agreement: Agreement) -> list[str]:
 
 def _stale(as_of: pd.Timestamp, tables: Tables) -> tuple[str, ...]:
     """Warn of an as_of so long after the data that behaviour seems to have stopped."""
-    days = (as_of - tables.data_end) / pd.Timedelta(days=1)
-    if days <= MAX_STALE_DAYS:
+    days = stale_days(as_of, tables)
+    if not days:
         return ()
     return (
         f"the data ends {days:.0f} days before as_of, on {tables.data_end.date()}: "

@@ -36,6 +36,7 @@ from leadscore.workflows.booking import (
     standing_before,
 )
 from leadscore.workflows.doubts import doubts_of_scores
+from leadscore.workflows.entering import why_unentered
 from leadscore.workflows.labelled import label_list
 from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
@@ -74,6 +75,9 @@ class Scored:
         What hangs on opens and clicks that machines made; None: on none.
     issued : Issued or None
         What was entered into the ledger; None: the list is a look, nothing was issued.
+    unentered : str
+        Why a list that was to be entered was not, and what to do; empty: it was, or
+        nobody asked for it.
     """
 
     scores: pd.DataFrame
@@ -84,6 +88,7 @@ class Scored:
     warnings: tuple[str, ...]
     machines: Hanging | None = None
     issued: Issued | None = None
+    unentered: str = ""
 
     @property
     def is_degraded(self) -> bool:
@@ -103,6 +108,9 @@ def score(
     tell: Tell = silent,
 ) -> Scored:
     """Score the leads of a data folder and write the rows.
+
+    A list that is stale (the data ends more than a week before it) or empty is written,
+    but not entered: its labels are those of a look, for which the ledger is only read.
 
     Parameters
     ----------
@@ -140,7 +148,8 @@ def score(
     tell("building the features")
     rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
-    with remembering(ledger, bundle, is_issued=is_issued) as book:
+    why = why_unentered(tables, rows, agreement, as_of) if is_issued and ledger else ""
+    with remembering(ledger, bundle, is_issued=is_issued and not why) as book:
         notes += other_cadence(book, bundle.agreement, as_of)
         known = expired(bundle, as_of).and_also(broken(book, bundle, tables, as_of))
         listed = label_list(
@@ -164,7 +173,9 @@ def score(
     # After the list is written: what would have been must not cost what is.
     machines = hanging_on_machines(bundle, tables, rows, as_of)
     counts = count_reasons(left_out)
-    return Scored(scores, counts, bundle, tables, notes, warnings, machines, issued)
+    return Scored(
+        scores, counts, bundle, tables, notes, warnings, machines, issued, why
+    )
 
 
 def _check_out(out: Path, data: Path, agreement: Agreement) -> None:
