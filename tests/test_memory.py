@@ -570,6 +570,42 @@ def test_a_list_that_is_stale_or_empty_is_written_and_not_entered(
     assert run(capsys, firm, in_use, as_of=then)["ledger"]["is_new"]
 
 
+@pytest.mark.parametrize("looks", [[], ["--no-ledger"]])
+def test_a_list_of_a_time_that_the_model_has_learned_from_promises_nothing(
+    firm: Firm,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    in_use: Path,
+    looks: list[str],
+) -> None:
+    """Up to the newest snapshot of the training; a list after it is any other list."""
+    ledger, out = in_use / "ledger.sqlite", tmp_path / "scores.csv"
+    one_list(firm, ledger, LISTS[0])
+    before = ledger_of(ledger, firm.bundle)
+    then = LISTS[1].tz_convert("Europe/Paris").date().isoformat()
+    learned: dict[str, Any] = firm.bundle.provenance | {
+        "last_as_of": LISTS[1].isoformat()
+    }
+    after = learned | {
+        "last_as_of": (LISTS[1] - pd.Timedelta(microseconds=1)).isoformat()
+    }
+    for provenance in (learned, after):
+        bundle = replace(firm.bundle, provenance=provenance)
+        monkeypatch.setattr("leadscore.bundle.load_bundle", lambda *_, b=bundle: b)
+        facts = run(capsys, firm, in_use, *looks, as_of=then)
+        scores = pd.read_csv(out)
+        is_learned = provenance is learned
+        said = [w for w in facts["warnings"] if "has learned from outcomes" in w]
+        assert len(said) == is_learned
+        assert scores["label"].isin(["MQL", "SQL"]).sum() > 3
+        assert scores["promise"].notna().any() != is_learned
+        assert (facts["ledger"] is None) == (is_learned or bool(looks))
+        if is_learned:
+            assert f"snapshot is of {then}" in said[0]
+            pd.testing.assert_frame_equal(before, ledger_of(ledger, firm.bundle))
+
+
 def test_the_summary_says_in_a_sentence_that_nothing_was_entered(
     firm: Firm, in_use: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

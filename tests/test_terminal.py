@@ -45,7 +45,7 @@ def own(trained: Trained, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scoring(sample: Path, own: Path, tmp_path: Path) -> list[str]:
-    arguments = ["score", str(sample), "--models", str(own), "--as-of", "2025-06-04"]
+    arguments = ["score", str(sample), "--models", str(own), "--as-of", "2026-01-01"]
     return [*arguments, "--out", str(tmp_path / "scores.csv")]
 
 

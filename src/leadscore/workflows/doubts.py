@@ -13,7 +13,7 @@ from leadscore.agreement import Agreement
 from leadscore.bundle import Bundle
 from leadscore.revision import code_digest
 from leadscore.tables import Tables
-from leadscore.workflows.entering import stale_days
+from leadscore.workflows.entering import said_of_learned, stale_days
 from leadscore.workflows.new_kinds import about_new_kinds, new_kinds
 
 __all__ = ["UNFINISHED", "doubts_of_scores", "unheard_words"]
@@ -30,6 +30,7 @@ def doubts_of_scores(
     """Return why a scored list should be trusted less, one sentence each."""
     return (
         *_stale(as_of, tables),
+        *said_of_learned(bundle, as_of),
         *_nobody(scores, tables),
         *_unseen_ages(scores, tables, bundle),
         *_new_kinds(tables, bundle, as_of),

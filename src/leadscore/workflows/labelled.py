@@ -18,6 +18,7 @@ from leadscore.points import point_reasons
 from leadscore.progress import Tell, silent
 from leadscore.snapshots import ELIGIBLE
 from leadscore.tables import SCORE_COLUMNS, Tables
+from leadscore.workflows.entering import has_learned
 from leadscore.workflows.issuing import changes_of, promise_of
 from leadscore.workflows.memory import Memory, recall
 from leadscore.workflows.rows import Rows
@@ -37,7 +38,8 @@ class Listed:
     judged : Judged
     memory : Memory
     promised : Series of str
-        The promise each label stands on, suspended or not.
+        The promise each label stands on, suspended or not; none where the model has
+        learned from outcomes of that time.
     changes : Series of str
         What becomes of each label.
     suspended : Suspended
@@ -83,6 +85,8 @@ def label_list(
     if suspended.labels != known.labels:
         judged = _judge(bundle, rows, as_of, memory, suspended)
     promised, shown = promise_of(bundle, judged, memory, suspended.promises)
+    if has_learned(bundle, as_of):
+        promised = shown = pd.Series(None, promised.index, dtype="str")
     scores = _scores(bundle, rows, judged, memory, shown)
     changes = changes_of(judged, memory)
     return Listed(scores, judged, memory, promised, changes, suspended)

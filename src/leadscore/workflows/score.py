@@ -36,7 +36,7 @@ from leadscore.workflows.booking import (
     standing_before,
 )
 from leadscore.workflows.doubts import doubts_of_scores
-from leadscore.workflows.entering import why_unentered
+from leadscore.workflows.entering import has_learned, why_unentered
 from leadscore.workflows.labelled import label_list
 from leadscore.workflows.machine_facts import Hanging, hanging_on_machines
 from leadscore.workflows.rows import Rows, build_rows
@@ -111,6 +111,8 @@ def score(
 
     A list that is stale (the data ends more than a week before it) or empty is written,
     but not entered: its labels are those of a look, for which the ledger is only read.
+    So is a list of a time whose outcomes the model has learned from (as_of at or before
+    its newest snapshot), and no label of it stands on a promise.
 
     Parameters
     ----------
@@ -148,6 +150,7 @@ def score(
     tell("building the features")
     rows, left_out = rows_at(bundle, tables, as_of, tell=tell)
     tell("scoring")
+    is_issued = is_issued and not has_learned(bundle, as_of)
     why = why_unentered(tables, rows, agreement, as_of) if is_issued and ledger else ""
     with remembering(ledger, bundle, is_issued=is_issued and not why) as book:
         notes += other_cadence(book, bundle.agreement, as_of)
@@ -219,7 +222,8 @@ def score_tables(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the scored rows at ``as_of`` and how many leads were left out, and why.
 
-    Nothing is remembered and nothing issued: labels are those of a first list.
+    Nothing is remembered and nothing issued: labels are those of a first list. None
+    stands on a promise where the model has learned from outcomes of that time.
     """
     rows, left_out = rows_at(bundle, tables, as_of)
     known = expired(bundle, as_of)
