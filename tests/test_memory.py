@@ -432,6 +432,28 @@ def test_a_label_that_nobody_stands_in_yet_is_no_sign_of_other_leads(
     assert (later["road"] == "nurtured").mean() > usual / 2
 
 
+def test_a_replay_does_not_say_that_a_ledger_is_empty_which_is_not(
+    firm: Firm, tmp_path: Path
+) -> None:
+    """The same list again, and one before it, find a ledger with nothing before."""
+    ledger = tmp_path / "ledger.sqlite"
+    one_list(firm, ledger, LISTS[1])
+    for as_of in (LISTS[1], LISTS[0]):
+        told: list[str] = []
+        rows, _ = rows_at(firm.bundle, firm.tables, as_of)
+        with remembering(ledger, firm.bundle, is_issued=False) as book:
+            standing = standing_before(book, as_of)
+
+        def tell(step: str, told: list[str] = told, **_: object) -> None:
+            told.append(step)
+
+        label_list(firm.bundle, firm.tables, rows, as_of, standing=standing, tell=tell)
+        said = [step for step in told if step.startswith("replaying the past")]
+        assert said == [
+            "replaying the past of the leads: no list before this as_of is entered"
+        ]
+
+
 def test_lists_at_another_pace_than_agreed_are_told(firm: Firm, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.sqlite"
     agreement = firm.bundle.agreement

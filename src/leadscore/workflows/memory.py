@@ -84,12 +84,14 @@ def recall(
     as_of : Timestamp, UTC
         Of the list.
     standing : DataFrame or None
-        Each lead's latest row of the ledger before as_of; None: no list was issued yet.
+        Each lead's latest row of the ledger before as_of; None: no list was issued by
+        then.
     tell : Tell, default=silent
     """
     leads = rows.snapshots["lead_id"]
     if standing is None:
-        tell("replaying the past of the leads: the ledger has none yet")
+        # It may hold this very list, or later ones.
+        tell("replaying the past of the leads: no list before this as_of is entered")
         before = relive_state(bundle, tables, rows, as_of, tell=tell)
         label = pd.Series(np.array(LEVELS)[before.level], leads.index, dtype="str")
         nothing = pd.Series(None, leads.index, dtype="str")
