@@ -301,7 +301,22 @@ TABLE = [
         NEW,
         {"status": "lost", "probability": np.nan, "demo": 2.0},
         "SQL",
-        "Asked to be contacted (demo request, 2 days ago); fit A.",
+        "Asked to be contacted (demo request, 2 days ago); fit A; "
+        "no probability: the lead is lost.",
+    ),
+    (
+        NEW,
+        {"status": "too old", "probability": np.nan, "demo": 2.0},
+        "SQL",
+        "Asked to be contacted (demo request, 2 days ago); fit A; "
+        "no probability: the lead is too old for the list (over 365 days).",
+    ),
+    (
+        NEW,
+        {"probability": np.nan, "demo": 2.0},
+        "SQL",
+        "Asked to be contacted (demo request, 2 days ago); fit A; "
+        "no probability: too little was known when the model was made.",
     ),
     (
         NEW,
@@ -314,7 +329,7 @@ TABLE = [
         IS_MQL,
         {"status": "too old", "probability": np.nan},
         "NURTURE",
-        "MQL withdrawn: the lead is too old for the list.",
+        "MQL withdrawn: the lead is too old for the list (over 365 days).",
     ),
     (
         NEW,
@@ -503,5 +518,8 @@ def test_every_state_and_every_change_has_a_sentence(
     assert len(said) == len(set(said)), f"said twice: {why}"
     if road == "nurtured":
         assert ("the promise of" in why) == (label in suspended)
+    if np.isnan(changes["probability"]):  # type: ignore[call-overload]
+        because = "no probability: too little was known|lead is lost|lead is too old"
+        assert re.search(because, why, re.IGNORECASE), why
     if road == "hand_raised":
         assert why.startswith("Asked to be contacted (demo request, ")

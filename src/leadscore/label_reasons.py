@@ -86,7 +86,7 @@ class _Speaker:
                 self._ended(row, before, "disqualified by then"),
             )
         elif after.road == RAISED:
-            words = [_raised(row), _fit_words(row.fit_grade)]
+            words = [_raised(row), _fit_words(row.fit_grade), *self._without(row)]
         elif after.level == NOBODY:
             words = self._not_labelled(row, before, after)
         else:
@@ -151,7 +151,7 @@ class _Speaker:
 
     def _not_labelled(self, row: Any, before: State, after: State) -> list[str]:
         if row.status != ELIGIBLE:
-            return self._ended(row, before, _STATUS[row.status])
+            return self._ended(row, before, self._off_list(row))
         words = []
         if before.level > NOBODY:
             was = LEVELS[int(before.level)]
@@ -159,13 +159,27 @@ class _Speaker:
         elif row.is_asking:
             words.append(f"{_raised(row)}, but {self._hand_down(row)}")
         if pd.isna(row.probability):
-            said = "no probability: too little was known when the model was made"
-            return [*words, said]
+            return [*words, *self._without(row)]
         if before.level == NOBODY or before.road == RAISED:
             words.append(self._below(row))
         elif row.not_mql:
             return words  # the same would be said again
         return words + self._not_yet(["SQL", "MQL"], row, after)
+
+    def _without(self, row: Any) -> list[str]:
+        """Return why a lead has no probability, where it has none."""
+        if not pd.isna(row.probability):
+            return []
+        why = "too little was known when the model was made"
+        if row.status != ELIGIBLE:
+            why = self._off_list(row)
+        return [f"no probability: {why}"]
+
+    def _off_list(self, row: Any) -> str:
+        said = _STATUS.get(row.status, row.status)
+        if row.status == "too old":
+            return f"{said} (over {self.agreement.snapshots.max_age_days} days)"
+        return said
 
     def _hand_down(self, row: Any) -> str:
         if row.rejected_days <= row.raised_days:
@@ -211,7 +225,7 @@ class _Speaker:
         rule = getattr(self.agreement.labels, label)
         match why:
             case "status":
-                return _STATUS.get(row.status, row.status)
+                return self._off_list(row)
             case "rejected":
                 rest = self.agreement.movement.rest_days
                 when = _ago(row.rejected_days)
