@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from leadscore import summary
+from leadscore.store import read_agreement, read_tables
 from leadscore.workflows.check import Checked, check
+from leadscore.workflows.doubts import unheard_words
 from leadscore.workflows.train import Trained, train
 
 from . import foreign
-from .folders import AGREEMENT, many_leads, write_folder
+from .folders import AGREEMENT, LEADS, many_leads, write_folder
 
 
 def test_check_foretells_what_training_found(
@@ -132,3 +134,43 @@ def test_an_agreement_that_looks_too_late_gets_advice(tmp_path: Path) -> None:
     assert "Only 0% of the conversions come within the horizon of 7 days" in said
     assert "come before a lead is first looked at" in said
     assert "raise max_age_days" in said
+
+
+def unheard(folder: Path, more: str) -> str:
+    """What the page says of words that nobody speaks, as one text."""
+    leads = LEADS.replace("country", "country,Rep Name").replace("fr", "fr,Ann")
+    leads = leads.replace("de\n", "de,Bob\n")
+    data = write_folder(folder, leads=leads, agreement=AGREEMENT + more)
+    agreement, _ = read_agreement(data)
+    return "\n".join(unheard_words(read_tables(data, agreement), agreement))
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            '[movement]\nleave_kinds = ["unsubscibe", "page_view"]\n',
+            "kinds that interactions never has: demo_reqest, unsubscibe\n",
+        ),
+        (
+            '[movement]\ncuriosity = ["page_veiw", "page_view"]\n',
+            "kinds that interactions never has: demo_reqest, page_veiw\n",
+        ),
+        (
+            '[features]\ndeny = ["cal", "call", "rep_name", "country2", "page_view"]\n',
+            "neither a kind of interactions nor a column of leads: cal, country2\n",
+        ),
+    ],
+)
+def test_a_misspelt_kind_is_said_wherever_the_agreement_names_kinds(
+    tmp_path: Path, more: str, sentence: str
+) -> None:
+    asks = '[hand_raise]\nkinds = ["demo_reqest"]\n[points]\nrules = []\n'
+    assert sentence in unheard(tmp_path, asks + more) + "\n"
+
+
+def test_defaults_that_nobody_wrote_are_no_misspelt_words(tmp_path: Path) -> None:
+    asks = '[hand_raise]\nkinds = ["demo_request"]\n[points]\nrules = []\n'
+    said = unheard(tmp_path, asks)
+    assert "kind" not in said
+    assert said.startswith("the agreement names stages that")

@@ -176,6 +176,8 @@ class FileCounts:
         happened.
     has_known_at : bool
         Whether the file has a column to say so.
+    ignored : tuple of str
+        Columns of leads and outcomes that nobody asked for.
     """
 
     file: str
@@ -183,6 +185,7 @@ class FileCounts:
     said: str
     n_assumed: int = 0
     has_known_at: bool = True
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

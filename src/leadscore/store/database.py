@@ -79,6 +79,7 @@ class DatabaseTable:
         self._theirs = {ours: names[j] for ours, j in positions.items()}
         self._n_read, self._sum = 0, 0
         self.notes: list[Note] = [extra_note(self.file, extra)]
+        self.ignored = tuple(extra)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -208,6 +209,7 @@ def read_database_rows(
         lines=np.concatenate([part.lines for part in parts]),
         raw=raw,
         notes=table.notes,
+        ignored=table.ignored,
         typed=frozenset.intersection(*(part.typed for part in parts)),
     )
     return rows, table.digest()

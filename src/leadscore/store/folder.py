@@ -363,6 +363,7 @@ def _finish(loaded: Loaded, reading: _Reading, order: list[str]) -> pd.DataFrame
             said,
             n_assumed=loaded.n_assumed,
             has_known_at="known_at" in loaded.rows.cells,
+            ignored=loaded.rows.ignored,
         )
     )
     frame = loaded.frame.drop(columns=FACT_END)

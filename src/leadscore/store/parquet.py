@@ -68,6 +68,7 @@ def read_parquet(
         notes=[extra_note(file, extra)],
         form="Parquet",
         typed=typed_numbers(types, contract),
+        ignored=tuple(extra),
     )
 
 

@@ -9,7 +9,7 @@ used, blank or rejected, and that sum is checked on every file.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ class Rows:
         Columns of numbers that are numbers in the file: they have no decimal mark.
     as_text : callable
         Gives cells as text.
+    ignored : tuple of str
+        Columns that nobody asked for, where the whole file was read.
     """
 
     file: str
@@ -85,6 +87,7 @@ class Rows:
     encoding: str | None = None
     typed: frozenset[str] = frozenset()
     as_text: Callable[[Any], Any] = lambda cells: cells
+    ignored: tuple[str, ...] = ()
 
     def reject(self, position: int, column: str, reason: str) -> Reject:
         """Return why the row at a position is set aside."""
@@ -173,7 +176,7 @@ def read_delimited(
     window = Window(lines, start=header.start + header.n_lines)
     rows, _ = read_window(window, header, positions, file=file)
     rows.notes[:0] = [extra_note(file, extra)]
-    return rows
+    return replace(rows, ignored=tuple(extra))
 
 
 def read_window(

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from leadscore.agreement import Agreement
+from leadscore.agreement import Agreement, Features
 from leadscore.bundle import Bundle
 from leadscore.revision import code_digest
+from leadscore.store.header import plain_name
 from leadscore.tables import Tables
 from leadscore.workflows.entering import said_of_learned, stale_days
 from leadscore.workflows.new_kinds import about_new_kinds, new_kinds
@@ -53,12 +54,38 @@ def unheard_words(tables: Tables, agreement: Agreement) -> list[str]:
     asked |= {*agreement.monotone.raises, *agreement.monotone.lowers}
     machines = agreement.machines
     asked |= {*machines.kinds, *([machines.sent] if machines.sent else [])}
+    asked |= _moving(agreement)
     return [
         *_unheard("stages", endings - stages, "outcomes"),
         *_unmentioned(stages - endings - {conversion.stage}),
         *_unheard("kinds", asked - kinds if kinds else (), "interactions"),
         *_unheard_values(tables.leads, agreement),
+        *(_unheard_denied(tables, agreement, kinds) if kinds else ()),
     ]
+
+
+def _moving(agreement: Agreement) -> set[str]:
+    """Return the kinds that turn labels; defaults that nobody wrote are no words."""
+    movement = agreement.movement
+    written = {"leave_kinds", "curiosity"} & movement.model_fields_set
+    return {kind for name in written for kind in getattr(movement, name)}
+
+
+def _unheard_denied(tables: Tables, agreement: Agreement, kinds: set[str]) -> list[str]:
+    """Name denied words that are nothing here; defaults guard against what may come.
+
+    What is denied may be a column of leads, also one that nobody reads.
+    """
+    columns = {*tables.leads.columns, *agreement.source.columns.leads.values()}
+    columns |= {name for counts in tables.counts for name in counts.ignored}
+    plain = {plain_name(str(name)) for name in columns}
+    denied = set(agreement.features.deny) - kinds - set(Features().deny)
+    said = ", ".join(sorted(word for word in denied if plain_name(word) not in plain))
+    sentence = (
+        "the agreement denies what is neither a kind of interactions nor a column of "
+        f"leads: {said}"
+    )
+    return [sentence] * bool(said)
 
 
 def _unheard(what: str, words: Iterable[str], table: str) -> list[str]:
