@@ -39,11 +39,33 @@ def test_settings_are_frozen() -> None:
             r"line 2: 'horizon_days' in \[conversion\] is '90'\. Input should be a "
             "valid integer",
         ),
-        ("[labels.SQL]\nprecision = 2.0\n", "line 2: 'precision'.*less than 1"),
+        (
+            "[labels.SQL]\nprecision = 15\n",
+            r"line 2: \[labels.SQL.precision\]: 15 is more than 1; write 0.15 for 15 %",
+        ),
+        ("[labels.SQL]\nprecision = 200\n", "line 2: 'precision'.*less than 1"),
+        ("[movement]\nkeep_share = 80\n", "line 2: .*write 0.8 for 80 %"),
+        (
+            "[labels.SQL]\nprecision = 0.3\nconfidence = 0.2\n",
+            r"line 3: \[labels.SQL.confidence\]: 0.2: a promise that is right less "
+            "often than a coin; write 0.5 or more, 0.95 is usual",
+        ),
+        (
+            "[labels.SQL]\nprecision = 0.3\nconfidence = 95\n",
+            "line 3: .*write 0.95 for 95 %",
+        ),
+        (
+            "[labels.SQL]\ncapacity_per_week = '25/week'\n",
+            "line 2: .*'25/week' is text; write 25, without quotes",
+        ),
+        (
+            "[labels.SQL]\ncapacity_per_week = '100/month'\n",
+            "line 2: .*write how many leads a week, like 25, without quotes",
+        ),
         ("[labels.SQL]\nconfidence = 0.9\n", "either precision or capacity_per_week"),
         (
             "[labels.SQL]\nprecision = 0.1\n[labels.MQL]\nprecision = 0.2\n",
-            "SQL promises 10%, below MQL's 20%",
+            "line 2: .*SQL promises 10%, below MQL's 20%",
         ),
         ("[labels.SQL]\nprecision = 1\n", "no number of outcomes proves 100 %"),
         ("[labels.SQL]\nprecision = 1.0\n", "no number of outcomes proves 100 %"),
@@ -54,17 +76,27 @@ def test_settings_are_frozen() -> None:
         (
             "[labels.SQL]\ncapacity_per_week = 9\n"
             "[labels.MQL]\ncapacity_per_week = 5\n",
-            "SQL takes 9 leads a week, MQL or better 5",
+            "line 2: .*SQL takes 9 leads a week, MQL or better 5",
         ),
         (
             "[labels.MQL]\nprecision = 0.1\nmin_fit = 'A'\n",
-            "MQL needs fit A, SQL takes B; who may be SQL must be allowed to be MQL",
+            "line 3: .*MQL needs fit A, SQL takes B; who may be SQL must be allowed to "
+            "be MQL",
         ),
         (
             "[labels.MQL]\nprecision = 0.1\nmin_engagement = 3\n",
-            "MQL needs engagement 3, SQL 1; who may be SQL must be allowed",
+            "line 3: .*MQL needs engagement 3, SQL 1; who may be SQL must be allowed",
         ),
-        ("time_zone = 'Mars'\n", "'Mars' is not known; write one like 'Europe/Paris'"),
+        (
+            "version = '2'\ntime_zone = 'Mars'\n",
+            "line 2: .*'Mars' is not known; write one like 'Europe/Paris'",
+        ),
+        (
+            "[attributes.y]\nkind = 'number'\nchanges = false\n[[personas]]\nname = 'x'"
+            "\ncriteria = [\n{ attribute = 'y', min = 3 },\n"
+            "{ attribute = 'yy', min = 3 },\n]\n",
+            "line 8: .*persona 'x' asks for 'yy'",
+        ),
         (
             "[snapshots]\nevery_days = 7\nat_age_hours = [24]\n",
             "either every_days or at_age_hours, not both",
@@ -73,21 +105,22 @@ def test_settings_are_frozen() -> None:
         (
             "[[personas]]\nname = 'x'\n[[personas.criteria]]\nattribute = 'y'\n"
             "any_of = ['a']\n",
-            r"persona 'x' asks for 'y', which \[attributes\] does not declare",
+            r"line 4: .*persona 'x' asks for 'y', which \[attributes\] does not "
+            "declare",
         ),
         (
             "[attributes.y]\nkind = 'number'\nchanges = false\n[[personas]]\nname = 'x'"
             "\n[[personas.criteria]]\nattribute = 'y'\nany_of = ['a']\n",
-            "any_of needs a category, 'y' is not one",
+            "line 7: .*any_of needs a category, 'y' is not one",
         ),
         (
             "[attributes.owner]\nkind = 'category'\nchanges = false\n",
-            "both declared and on the deny-list: owner",
+            "line 1: .*both declared and on the deny-list: owner",
         ),
         (
             "[attributes.x]\nkind = 'category'\nchanges = false\n"
             "[consent]\nexclude_when_true = ['x']\n",
-            "consent columns cannot be attributes too: x",
+            "line 1: .*consent columns cannot be attributes too: x",
         ),
         (
             "[points]\n"

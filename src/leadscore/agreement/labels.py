@@ -5,18 +5,27 @@ The docstring of each section says what its keys mean.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from leadscore.agreement.base import Days, Names, Section
+from leadscore.agreement.base import (
+    Days,
+    Names,
+    PlacedError,
+    Section,
+    Share,
+    as_share,
+)
 
-__all__ = ["GRADES", "Grade", "HandRaise", "LabelRule", "Labels", "Movement", "Share"]
+__all__ = ["GRADES", "Grade", "HandRaise", "LabelRule", "Labels", "Movement"]
 
 Grade = Literal["A", "B", "C", "D"]
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
-Share = Annotated[float, Field(gt=0, lt=1)]
+_A_COIN = 0.5
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(?:/|per|a)\s*week)?\s*")
 
 
 def _provable(value: Any) -> Any:
@@ -29,17 +38,38 @@ def _provable(value: Any) -> Any:
     return value
 
 
+def _confident(value: float) -> float:
+    if value < _A_COIN:
+        msg = (
+            f"{value:g}: a promise that is right less often than a coin; write 0.5 or "
+            "more, 0.95 is usual"
+        )
+        raise ValueError(msg)
+    return value
+
+
+def _a_week(value: Any) -> Any:
+    if isinstance(value, str):
+        number = _NUMBER.fullmatch(value)
+        what = number[1] if number else "how many leads a week, like 25"
+        msg = f"{value!r} is text; write {what}, without quotes"
+        raise ValueError(msg)
+    return value
+
+
 class LabelRule(Section):
     """When a label is issued: what it promises, or what sales can take a week.
 
     ``precision``: of the leads that enter the label, at least this share converts, with
-    ``confidence``. ``min_fit`` and ``min_engagement``: who is below has no such label
-    by the nurtured road.
+    ``confidence``, 0.5 or more. ``min_fit`` and ``min_engagement``: who is below has no
+    such label by the nurtured road.
     """
 
     precision: Annotated[Share, BeforeValidator(_provable)] | None = None
-    capacity_per_week: Annotated[float, Field(gt=0)] | None = None
-    confidence: Share = 0.95
+    capacity_per_week: (
+        Annotated[float, BeforeValidator(_a_week), Field(gt=0)] | None
+    ) = None
+    confidence: Annotated[Share, AfterValidator(_confident)] = 0.95
     min_fit: Grade | None = None
     min_engagement: Annotated[int, Field(ge=1, le=4)] | None = None
 
@@ -66,27 +96,31 @@ class Labels(Section):
                 f"SQL promises {sql.precision:.0%}, below MQL's {mql.precision:.0%}; "
                 "SQL is the stricter"
             )
-            raise ValueError(msg)
+            raise _between(msg, "precision", "SQL", "MQL")
         weekly = (mql.capacity_per_week, sql.capacity_per_week)
         if weekly[0] and weekly[1] and weekly[1] > weekly[0]:
             msg = (
                 f"SQL takes {weekly[1]:g} leads a week, MQL or better {weekly[0]:g}; "
                 "every SQL is MQL or better, so give MQL no less"
             )
-            raise ValueError(msg)
+            raise _between(msg, "capacity_per_week", "SQL", "MQL")
         if mql.min_fit and mql.min_fit < (sql.min_fit or "D"):
             msg = (
                 f"MQL needs fit {mql.min_fit}, SQL takes {sql.min_fit or 'any fit'}; "
                 "who may be SQL must be allowed to be MQL"
             )
-            raise ValueError(msg)
+            raise _between(msg, "min_fit", "MQL", "SQL")
         if (mql.min_engagement or 1) > (sql.min_engagement or 1):
             msg = (
                 f"MQL needs engagement {mql.min_engagement}, SQL "
                 f"{sql.min_engagement or 1}; who may be SQL must be allowed to be MQL"
             )
-            raise ValueError(msg)
+            raise _between(msg, "min_engagement", "MQL", "SQL")
         return self
+
+
+def _between(msg: str, key: str, *labels: str) -> PlacedError:
+    return PlacedError(msg, *((label, key) for label in labels))
 
 
 class HandRaise(Section):
@@ -111,8 +145,8 @@ class Movement(Section):
 
     score_every_days: Days = 7
     quarantine_days: Annotated[int, Field(ge=0)] | None = None
-    keep_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    keep_share: Annotated[float, Field(gt=0, le=1), BeforeValidator(as_share)] = 0.8
     rest_days: Days = 90
     leave_kinds: Names = ("unsubscribe",)
     curiosity: Names = ("email_open", "like", "blog_view")
-    min_known: Annotated[float, Field(ge=0, le=1)] = 0.5
+    min_known: Annotated[float, Field(ge=0, le=1), BeforeValidator(as_share)] = 0.5

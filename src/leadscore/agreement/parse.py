@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from leadscore.agreement.base import PlacedError
 from leadscore.agreement.sections import Agreement, Section
 from leadscore.errors import AgreementError
 
@@ -50,7 +51,10 @@ def _explain(finding: Any, text: str, name: str) -> str:
     """Say one pydantic finding as a sentence with file, line, key and next step."""
     path = [str(part) for part in finding["loc"]]
     key = path[-1] if path else ""
-    where = f"{name}{_line_of(path, text)}"
+    error = finding.get("ctx", {}).get("error")
+    is_placed = isinstance(error, PlacedError)
+    line = _placed_line(error, path, text) if is_placed else _line_of(path, text)
+    where = f"{name}{line}"
     place = _section_name(path[:-1])
     if finding["type"] == "extra_forbidden":
         allowed = sorted(_allowed(path[:-1]))
@@ -68,6 +72,18 @@ def _explain(finding: Any, text: str, name: str) -> str:
 
 def _section_name(path: list[str]) -> str:
     return f"[{'.'.join(path)}]" if path else "the top level"
+
+
+def _placed_line(error: PlacedError, path: list[str], text: str) -> str:
+    """Return the line of the first place that the text sets, or of its section."""
+    if error.sets is not None:
+        key, value = error.sets
+        sets = rf"\b{key}\s*=\s*([\"']){re.escape(value)}\1"
+        lines = enumerate(text.splitlines(), start=1)
+        return next((f" line {n}" for n, line in lines if re.search(sets, line)), "")
+    places = [[*path, *more] for more in error.paths]
+    found = (_line_of(place, text) for place in [*places, *(p[:-1] for p in places)])
+    return next(filter(None, found), "")
 
 
 def _line_of(path: list[str], text: str) -> str:

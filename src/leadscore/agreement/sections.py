@@ -12,7 +12,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from leadscore.agreement.base import Days, Names, Section, Weight
+from leadscore.agreement.base import (
+    Days,
+    Names,
+    PlacedError,
+    Section,
+    Share,
+    Weight,
+    as_share,
+)
 from leadscore.agreement.base import as_tuple as _as_tuple
 from leadscore.agreement.features import CustomFeature, DecayedSum, Features
 from leadscore.agreement.labels import (
@@ -21,7 +29,6 @@ from leadscore.agreement.labels import (
     LabelRule,
     Labels,
     Movement,
-    Share,
 )
 
 __all__ = [
@@ -190,7 +197,9 @@ class Source(Section):
     decimal: Literal["auto", ".", ","] = "auto"
     date_order: Literal["auto", "ymd", "dmy", "mdy"] = "auto"
     null_words: Names = ("", "NULL", "null", "N/A", "n/a", "#N/A", "NaN", "nan", "-")
-    max_reject_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_reject_share: Annotated[float, Field(ge=0, le=1), BeforeValidator(as_share)] = (
+        0.01
+    )
     data_end: str | None = None
     files: FileNames = FileNames()
     dated_stages: dict[str, str] = Field(default_factory=dict)
@@ -421,10 +430,10 @@ class Agreement(Section):
                 f"segments names what is no category: {', '.join(wrong)}. Allowed: "
                 f"{', '.join(allowed)}"
             )
-            raise ValueError(msg)
+            raise PlacedError(msg, ("segments",))
         if len(set(self.segments)) < len(self.segments):
             msg = f"segments names the same twice: {', '.join(self.segments)}"
-            raise ValueError(msg)
+            raise PlacedError(msg, ("segments",))
         return self
 
     @model_validator(mode="after")
@@ -434,7 +443,7 @@ class Agreement(Section):
         denied = sorted(set(self.attributes) & set(self.features.deny))
         if denied:
             msg = f"attributes both declared and on the deny-list: {', '.join(denied)}"
-            raise ValueError(msg)
+            raise PlacedError(msg, *(("attributes", name) for name in denied))
         named = {rule.kind for rule in self.points.rules}
         named |= set(self.hand_raise.kinds) | set(self.engagement.weights)
         named |= self.features.weighted_kinds
@@ -446,21 +455,21 @@ class Agreement(Section):
                 "in a decay, raise no hand and turn no probability: "
                 f"{', '.join(useless)}"
             )
-            raise ValueError(msg)
+            raise PlacedError(msg, ("features", "deny"))
         judged = set(self.machines.kinds)
         if judged and judged <= set(self.features.deny):
             msg = (
                 "[machines] has nothing to keep apart: all its kinds are on the "
                 f"deny-list and count for nothing: {', '.join(sorted(judged))}"
             )
-            raise ValueError(msg)
+            raise PlacedError(msg, ("machines", "kinds"))
         asking = sorted(judged & set(self.hand_raise.kinds))
         if asking:
             msg = (
                 "[machines] and [hand_raise] name the same kinds: what a machine made "
                 f"raises no hand; take them out of one of the two: {', '.join(asking)}"
             )
-            raise ValueError(msg)
+            raise PlacedError(msg, ("machines", "kinds"))
         turned = {*self.monotone.raises, *self.monotone.lowers}
         no_kinds = sorted(turned & {*self.attributes, "persona_fit", "points"})
         if no_kinds:
@@ -468,11 +477,11 @@ class Agreement(Section):
                 "[monotone] takes kinds of interactions; these are none: "
                 f"{', '.join(no_kinds)}"
             )
-            raise ValueError(msg)
+            raise PlacedError(msg, ("monotone", "raises"), ("monotone", "lowers"))
         asked = sorted(set(self.attributes) & set(self.consent.exclude_when_true))
         if asked:
             msg = f"consent columns cannot be attributes too: {', '.join(asked)}"
-            raise ValueError(msg)
+            raise PlacedError(msg, *(("attributes", name) for name in asked))
         return self
 
     @property
@@ -494,7 +503,7 @@ def _check_zone(name: str) -> None:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         msg = f"time_zone {name!r} is not known; write one like 'Europe/Paris'"
-        raise ValueError(msg) from error
+        raise PlacedError(msg, ("time_zone",)) from error
 
 
 def _check_criteria(
@@ -509,10 +518,10 @@ def _check_criteria(
                     f"persona {persona.name!r} asks for {criterion.attribute!r}, which "
                     f"[attributes] does not declare (declared: {known})"
                 )
-                raise ValueError(msg)
+                raise PlacedError(msg, sets=("attribute", criterion.attribute))
             if criterion.any_of and attribute.kind != "category":
                 msg = f"any_of needs a category, {criterion.attribute!r} is not one"
-                raise ValueError(msg)
+                raise PlacedError(msg, sets=("attribute", criterion.attribute))
             if not criterion.any_of and attribute.kind != "number":
                 msg = f"min and max need a number, {criterion.attribute!r} is not one"
-                raise ValueError(msg)
+                raise PlacedError(msg, sets=("attribute", criterion.attribute))
