@@ -55,8 +55,8 @@ def test_settings_are_frozen() -> None:
             "line 3: .*write 0.95 for 95 %",
         ),
         (
-            "[labels.SQL]\ncapacity_per_week = '25/week'\n",
-            "line 2: .*'25/week' is text; write 25, without quotes",
+            "[labels.SQL]\ncapacity_per_week = '25/Week'\n",
+            "line 2: .*'25/Week' is text; write 25, without quotes",
         ),
         (
             "[labels.SQL]\ncapacity_per_week = '100/month'\n",

@@ -18,8 +18,9 @@ import pytest
 from leadscore.agreement import parse_agreement
 from leadscore.bundle import Bundle, load_bundle, save_bundle, set_current
 from leadscore.cli import main
-from leadscore.ledger import LEDGER_COLUMNS, erase, open_ledger
+from leadscore.ledger import LEDGER_COLUMNS, Verified, erase, open_ledger
 from leadscore.store import read_tables
+from leadscore.summary import ledger_lines
 from leadscore.tables import INSTANT
 from leadscore.workflows.audit import audit, audit_tables
 from leadscore.workflows.forget import LEDGER
@@ -435,6 +436,11 @@ def test_an_erased_lead_counts_nowhere_and_the_chain_holds(
     model = facts["promises"][1]["promise"]["model_version"]
     assert facts["n_erased_leads"] == {model: 1}
     assert f"erased 1 lead of the lists of model {model}, on request: whoever" in said
+
+
+def test_one_run_and_one_problem_are_told_as_one() -> None:
+    (_, said) = ledger_lines(Verified(1, 1, 0, "", ("row 1 is gone",)), Path("l"))[:2]
+    assert said == "  1 run, 1 row; NOT as it was written (1 problem)"
 
 
 # ---------------------------------------------------------------------------- MLflow

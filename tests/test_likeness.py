@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2_contingency
 
+from leadscore.agreement import parse_agreement
+from leadscore.features import Catalogue
+from leadscore.features.columns import columns_for
 from leadscore.likeness import (
     CHANCE,
     INDEX,
@@ -18,6 +22,9 @@ from leadscore.likeness import (
     is_share_unlike,
     unlike_columns,
 )
+from leadscore.movement import fresh
+from leadscore.snapshots import ELIGIBLE
+from leadscore.workflows.suspended import unlike_slice
 from tests.examples import examples
 
 
@@ -182,3 +189,37 @@ def test_few_in_a_label_are_no_sign_where_others_wait_for_it() -> None:
     assert is_share_unlike(0.1, 260, 1000) == is_share_unlike(
         0.1, 260, 1000, n_waiting=500
     )
+
+
+def test_a_suspended_promise_names_what_shifted_as_reports_do() -> None:
+    agreement = parse_agreement("")
+    catalogue = Catalogue(
+        kinds=("service_view",),
+        channels=(),
+        categories={},
+        columns=columns_for(agreement, ("service_view",), ()),
+    )
+    name = "n_service_view_30d"
+    was, now = numbers(400), numbers(400, shift=3.0, seed=3)
+    bundle = SimpleNamespace(
+        agreement=agreement,
+        catalogue=catalogue,
+        model_id="m",
+        metrics={
+            "slice_levels": describe_levels(
+                was.rename(columns={"x": name}).assign(probability=was["x"]), 400
+            )
+        },
+        thresholds={"SQL": SimpleNamespace(promise_id=lambda _: "m/SQL", selected=0.1)},
+    )
+    rows = SimpleNamespace(
+        snapshots=pd.DataFrame({"status": [ELIGIBLE] * 400}),
+        features=now.rename(columns={"x": name}),
+    )
+    judged = SimpleNamespace(
+        seen=pd.DataFrame({"probability": now["x"]}), after=fresh((400,))
+    )
+    (said,) = unlike_slice(bundle, rows, judged).because  # type: ignore[arg-type]
+    assert f"{catalogue.describe()[name]}" in said
+    assert "probability" in said
+    assert name not in said

@@ -100,7 +100,8 @@ def test_the_challenger_is_promoted_and_a_rollback_brings_the_old_one_back(
     roll_back(own, now=LATER)
     back = (bundle.model_id, {"champion": bundle.model_id})
     assert standing(own) == back
-    with pytest.raises(InputError, match="no model to go back to"):
+    said = rf"once more; {bundle.model_id} is in use\. .*promote {OTHER} --because"
+    with pytest.raises(InputError, match=said):
         roll_back(own, now=LATER)  # in a panic, or by a job: not forward again
     assert standing(own) == back
     promote(own, OTHER, now=LATER, because=WHY)
@@ -296,7 +297,7 @@ def test_without_a_previous_one_there_is_nothing_to_go_back_to(
 ) -> None:
     assert main(["promote", "--rollback", "--models", str(own)]) == 66
     message = capsys.readouterr().err
-    assert "there is no model to go back to" in message
+    assert "there is no model to go back to: none was in use before" in message
     assert f"{bundle.model_id} is in use" in message
 
 
@@ -350,6 +351,31 @@ def test_the_summary_puts_both_models_side_by_side(
     assert any(line.startswith("log loss") for line in lines)
     assert "to go back: leadscore promote --rollback" in lines
     assert max(map(len, lines)) <= 80
+
+
+def test_after_a_rollback_the_way_back_names_the_model(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote(own, None, now=LATER, because=WHY)
+    assert main(["promote", "--rollback", "--models", str(own)]) == 0
+    said = capsys.readouterr().out
+    assert f'to go back: leadscore promote {OTHER} --because "..."' in said
+    assert "--rollback" not in said
+
+
+def test_what_a_model_lacks_is_no_degraded_promotion(
+    bundle: Bundle, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with 0, and the word is one that ends with 10."""
+    lacking = bundle.provenance | {"degraded": "SQL not issued by probability."}
+    third = dataclasses.replace(
+        bundle, model_id="2026-03-01-0123abcd", provenance=lacking
+    )
+    save_bundle(third, own)
+    assert main([*PROMOTE, third.model_id, "--models", str(own)]) == 0
+    said = capsys.readouterr().out
+    assert "note: SQL not issued by probability." in said
+    assert "DEGRADED" not in said
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from leadscore.model import FittedModel
 from leadscore.paired import Difference, paired_difference
 from leadscore.policy import Threshold
 from leadscore.progress import silent
-from leadscore.proposal import Proposal
+from leadscore.proposal import Change, Proposal
 from leadscore.snapshots import label_snapshots, training_snapshots
 from leadscore.summary.proposing import proposal_lines
 from leadscore.tables import Tables
@@ -509,3 +509,13 @@ def tables_of(sample: Path, bundle: Bundle) -> Tables:
     from leadscore.store import read_tables
 
     return read_tables(sample, bundle.agreement)
+
+
+def test_one_lead_loses_and_one_gains() -> None:
+    change = Change("SQL", 0.3, 0.3, 0.3, 0.3, 9.0, 9.0, 9, 9, 1, 1)
+    found = proposed("2025-11-01-aaaaaaaa", -0.0021, -0.004, -0.0005)
+    found = dataclasses.replace(
+        found, changes=(change, dataclasses.replace(change, label="MQL"))
+    )
+    said = " ".join(" ".join(proposal_lines(found)).split())
+    assert "1 lead loses SQL and 1 gains it" in said

@@ -233,8 +233,23 @@ def test_one_table_in_two_forms_is_refused(folder):
 
 
 def test_leads_without_a_usable_row_are_refused(folder):
-    write(folder, leads="lead_id,created_at,known_at\n")
-    assert "no lead can be used" in refusal(folder, "")
+    write(folder, leads="lead_id,created_at,known_at\nL1,soon,\n")
+    assert "no lead can be used" in refusal(folder, "[source]\nmax_reject_share = 1\n")
+
+
+def test_leads_without_a_row_are_an_empty_export(folder):
+    """Also where the agreement says that an attribute changes."""
+    write(folder, leads="lead_id,created_at,known_at,size\n")
+    changing = "[attributes.size]\nkind = 'number'\nchanges = true\n"
+    for agreement in ("", changing):
+        assert "leads.csv has column names, but no rows" in refusal(folder, agreement)
+
+
+def test_a_folder_is_no_table(folder):
+    (folder / "interactions.csv").unlink()
+    (folder / "interactions.csv").mkdir()
+    with pytest.raises(InputError, match=r"interactions\.csv is a folder, not a file"):
+        read(folder)
 
 
 def test_a_missing_agreement_tells_the_next_step(tmp_path):

@@ -22,7 +22,7 @@ from leadscore.cli import main
 from leadscore.summary import WIDTH
 from leadscore.terminal import Terminal
 from leadscore.workflows.train import Trained
-from tests.folders import many_leads, write_folder
+from tests.folders import AGREEMENT, many_leads, write_folder
 
 Capture = pytest.CaptureFixture[str]
 
@@ -214,3 +214,22 @@ def test_a_quiet_job_still_says_why_it_is_not_0(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("leadscore: DEGRADED: 12 converted leads (accounts)")
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "why"),
+    [
+        ('stage = "signed"\n', 65, "leadscore: no outcome"),
+        ("", 10, "leadscore: DEGRADED: 12 converted leads (accounts)"),
+    ],
+)
+def test_a_quiet_check_says_why_it_is_not_0(
+    more: str, code: int, why: str, tmp_path: Path, capsys: Capture
+) -> None:
+    agreement = AGREEMENT.replace("[conversion]\n", f"[conversion]\n{more}")
+    data = write_folder(tmp_path / "data", **many_leads(100, 12), agreement=agreement)
+    assert main(["check", str(data), "--quiet"]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(why)
+    assert "stages in the data: opportunity" in said.err or code == 10

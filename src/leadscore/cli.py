@@ -292,8 +292,10 @@ def _check(arguments: argparse.Namespace, terminal: Terminal) -> int:
     lines = summary.check_lines(checked, with_columns=arguments.columns)
     terminal.show(lines, summary.check_facts(checked))
     if not (checked.is_trainable and checked.is_proven):
+        if arguments.quiet:
+            print(f"leadscore: {summary.refusal(checked)}", file=sys.stderr)
         return DataError.exit_code
-    return EXIT_DEGRADED if checked.is_degraded else EXIT_OK
+    return _done(checked.why if checked.is_degraded else "", arguments)
 
 
 def _train(arguments: argparse.Namespace, terminal: Terminal) -> int:

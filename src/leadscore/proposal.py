@@ -188,7 +188,8 @@ def _count(n: float | None) -> str:
 def _moves(change: Change) -> str:
     name = "SQL" if change.label == "SQL" else "MQL or better"
     lose, gain = _count(change.n_lose), _count(change.n_gain)
-    return f"{lose} leads lose {name} and {gain} gain it"
+    losing = "1 lead loses" if lose == "1" else f"{lose} leads lose"
+    return f"{losing} {name} and {gain} gain{'s' * (gain == '1')} it"
 
 
 def _share(probability: float | None) -> str:

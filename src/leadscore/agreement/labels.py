@@ -25,7 +25,7 @@ Grade = Literal["A", "B", "C", "D"]
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
 
 _A_COIN = 0.5
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(?:/|per|a)\s*week)?\s*")
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:(?:/|per|a)\s*week)?\s*", re.IGNORECASE)
 
 
 def _provable(value: Any) -> Any:

@@ -78,10 +78,9 @@ def _said(row: dict[str, Any]) -> str:
     n = decimals(row["said"] / 3, row["happened"] / 3, *gaps)
     said, happened = (of_100(row[name], n) for name in ("said", "happened"))
     return (
-        f"{_name(row)}, where it said {said}% and {happened}% converted (95% interval "
-        f"{span((row['happened'], row['low'], row['high']))}; "
-        f"{row['n_converted_groups']:,} of {row['n_groups']:,} leads or accounts "
-        "converted)"
+        f"{_name(row)}, where it said {said}% and {happened}% of the places on lists "
+        f"converted (95% interval {span((row['happened'], row['low'], row['high']))}, "
+        f"from {row['n_groups']:,} leads or accounts)"
     )
 
 

@@ -60,7 +60,8 @@ def find_files(folder: Path, source: Source) -> dict[str, Path]:
     AgreementError
         Stages are dated in leads that are in a database.
     InputError
-        The folder, a named file, or a table that must be there is missing.
+        The folder, a named file, or a table that must be there is missing; or a
+        folder bears a table's name.
     DataError
         A table that the agreement does not name is there in two forms.
     """
@@ -124,11 +125,14 @@ def _named(folder: Path, table: str, name: str) -> Path:
 
 
 def _own(folder: Path, table: str) -> Path | None:
-    there = sorted(
-        path
-        for path in folder.iterdir()
-        if bears_own_name(path.name, table) and path.is_file()
-    )
+    there = sorted(p for p in folder.iterdir() if bears_own_name(p.name, table))
+    for path in there:
+        if path.is_dir():
+            msg = (
+                f"{path} is a folder, not a file. Put {table} there as one file, or "
+                "give the folder another name."
+            )
+            raise InputError(msg)
     if len(there) > 1:
         names = " and ".join(path.name for path in there)
         msg = f"{folder} holds {table} twice: {names}. Keep one of them."

@@ -182,6 +182,12 @@ class _Reading:
 
 def _leads(files: Mapping[str, Path], reading: _Reading) -> tuple[Loaded, pd.DataFrame]:
     leads = _load(_leads_contract(reading.agreement), files, reading)
+    if leads.n_read == 0:
+        msg = (
+            f"{leads.file} has column names, but no rows: the export was empty. Export "
+            "the leads once more, one row each."
+        )
+        raise DataError(msg)
     check_history(leads, reading.agreement)
     relate_leads(leads)
     frame = _finish(leads, reading, ["lead_id", "known_at"])

@@ -13,7 +13,7 @@ from leadscore.summary.auditing import (
     ledger_facts,
     ledger_lines,
 )
-from leadscore.summary.check import check_facts, check_lines
+from leadscore.summary.check import check_facts, check_lines, refusal
 from leadscore.summary.forgetting import forget_facts, forget_lines
 from leadscore.summary.init import init_facts, init_lines
 from leadscore.summary.lines import WIDTH
@@ -42,6 +42,7 @@ __all__ = [
     "promote_lines",
     "recorded_facts",
     "recorded_lines",
+    "refusal",
     "score_facts",
     "score_lines",
     "train_facts",

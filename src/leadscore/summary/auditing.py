@@ -78,10 +78,12 @@ def audit_degraded(audit: Audit, zone: zoneinfo.ZoneInfo) -> str:
 def ledger_lines(verified: Verified, ledger: Path) -> list[str]:
     """Return what a ledger holds, and what is wrong with it."""
     n = len(verified.problems)
-    problems = f"{n:,} problem{'s' * (n > 1)}"
-    state = f"NOT as it was written ({problems})" if n else "all as it was written"
+    found = f"{n:,} problem{'s' * (n != 1)}"
+    state = f"NOT as it was written ({found})" if n else "all as it was written"
     erased = f", {verified.n_erased:,} erased on request" if verified.n_erased else ""
-    held = f"{verified.n_runs:,} runs, {verified.n_rows:,} rows{erased}; {state}"
+    runs = f"{verified.n_runs:,} run{'s' * (verified.n_runs != 1)}"
+    rows = f"{verified.n_rows:,} row{'s' * (verified.n_rows != 1)}"
+    held = f"{runs}, {rows}{erased}; {state}"
     next_ = "Restore the ledger and its head file from the same backup."
     said = (*verified.problems, next_) if n else ()
     return [f"ledger {ledger}", *wrapped(f"  {held}"), *notes(said)]
@@ -192,7 +194,8 @@ def _aside(cohort: Cohort) -> list[str]:
     said = [f"set aside: {n:,} {reason}" for reason, n in cohort.set_aside.items()]
     if cohort.n_known_late:
         said.append(
-            f"{cohort.n_known_late:,} conversions became known only after the "
+            f"{cohort.n_known_late:,} conversion{'s' * (cohort.n_known_late != 1)} "
+            "became known only after the "
             "reporting lag: a longer one in the agreement would judge more surely"
         )
     return said

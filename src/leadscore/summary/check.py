@@ -13,7 +13,7 @@ from leadscore.tables import n_known_from
 if TYPE_CHECKING:
     from leadscore.workflows.check import Checked
 
-__all__ = ["check_facts", "check_lines"]
+__all__ = ["check_facts", "check_lines", "refusal"]
 
 _VERDICTS = {
     "model": "A model can be trained and judged",
@@ -187,6 +187,16 @@ def _next(checked: Checked) -> list[str]:
     if checked.verdict == "refused" or not checked.is_proven:
         return ["next: repair what is said above, then check again"]
     return [f"next: leadscore train {checked.data}"]
+
+
+def refusal(checked: Checked) -> str:
+    """Return in one sentence why the data is refused, for a job that is quiet."""
+    if not checked.is_trainable:
+        return checked.why
+    return (
+        f"not proven for {checked.data}: that no column sees the future. Run "
+        "`leadscore check` without --quiet to see which."
+    )
 
 
 def check_facts(checked: Checked) -> dict[str, Any]:

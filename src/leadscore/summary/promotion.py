@@ -43,9 +43,9 @@ def promote_lines(promoted: Promoted) -> list[str]:
     if promoted.before_id:
         lines += [f"before: {promoted.before_id}", "", *_table(promoted), ""]
         lines += _compared(promoted)
-        lines.append("to go back: leadscore promote --rollback")
+        lines += wrapped(f"to go back: leadscore promote {promoted.way_back}")
     degraded = promoted.bundle.provenance["degraded"]
-    lines += wrapped(f"DEGRADED: {degraded}") if degraded else []
+    lines += wrapped(f"note: {degraded}") if degraded else []
     return [*lines, *notes(promoted.notes)]
 
 

@@ -27,8 +27,8 @@ def _warning(row: dict[str, Any]) -> str:
     said, happened, low, high = (row[k] for k in ("said", "happened", "low", "high"))
     n = decimals(said / 3, happened / 3, happened - said, low - said, high - said)
     return (
-        f"WARNING: in segment {row['segment']} = {row['value']} the model says "
-        f"{of_100(said, n)} %, {of_100(happened, n)} % converted (95 % interval "
-        f"{of_100(low, n)} to {of_100(high, n)} %; {row['n_groups']:,} leads or "
-        f"accounts, {row['n_converted_groups']:,} of them converted)"
+        f"WARNING: in segment {row['segment']} = {row['value']}, of the places on "
+        f"lists {of_100(said, n)} % were expected to convert and "
+        f"{of_100(happened, n)} % did (95 % interval {of_100(low, n)} to "
+        f"{of_100(high, n)} %, from {row['n_groups']:,} leads or accounts)"
     )

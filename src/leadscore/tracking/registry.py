@@ -20,6 +20,7 @@ __all__ = [
     "describe",
     "find_version",
     "has_run",
+    "live_before",
     "mark_runs",
     "marked_runs",
     "say_because",
@@ -65,6 +66,12 @@ def aliases(store: Store) -> dict[str, Version]:
         for alias, number in sorted(named.items())
         if str(number) in there
     }
+
+
+def live_before(store: Store, model_id: str) -> Version | None:
+    """Return the version of another model that was put into use last, if any was."""
+    others = [v for v in _versions(store) if v.live_since and v.model_id != model_id]
+    return max(others, key=lambda version: version.live_since, default=None)
 
 
 def versions(store: Store) -> dict[str, str]:

@@ -76,6 +76,8 @@ class Promoted:
         Why it was put into use all the same; empty: no reason was given.
     proposal : Proposal or None
         How it compares with the one before; None: it was not compared with that.
+    way_back : str
+        What brings the model back that was in use before: arguments of `promote`.
     """
 
     bundle: Bundle
@@ -86,6 +88,7 @@ class Promoted:
     notes: tuple[str, ...]
     because: str = ""
     proposal: Proposal | None = None
+    way_back: str = "--rollback"
 
 
 def promote(
@@ -163,7 +166,16 @@ def roll_back(models: Path, *, now: pd.Timestamp) -> Promoted:
     with files.lock(models / LOCK, wait_s=LOCK_WAIT_S):
         notes = finish_promotion(models)
         bundle = _checked(models, _named(models, "previous"))
-        return _put_into_use(models, bundle, now, notes, keep_previous=False)
+        left = in_use(models)
+        done = _put_into_use(models, bundle, now, notes, keep_previous=False)
+        return replace(done, way_back=_by_name(models, left, bundle.model_id))
+
+
+def _by_name(models: Path, model_id: str, champion_id: str) -> str:
+    """Return the arguments that put a model into use in place of the champion."""
+    proposal = _compared_with(models, model_id, champion_id)
+    is_better = proposal is not None and proposal.is_better
+    return model_id if is_better else f'{model_id} --because "..."'
 
 
 def finish_promotion(models: Path) -> tuple[str, ...]:
@@ -361,11 +373,18 @@ def _named(models: Path, alias: str) -> str:
     """Return the model that an alias names."""
     with tracking.opened(models) as store:
         named = tracking.aliases(store)
+        before = tracking.live_before(store, in_use(models))
     if alias in named:
         return named[alias].model_id
     using = f"{in_use(models)} is in use" if in_use(models) else "no model is in use"
     if alias == "previous":
         msg = f"there is no model to go back to: none was in use before; {using}."
+        if before is not None:
+            way = _by_name(models, before.model_id, in_use(models))
+            msg = (
+                f"there is no model to go back to once more; {using}. Before it, "
+                f"{before.model_id} was: `leadscore promote {way}` puts it into use."
+            )
         raise InputError(msg)
     msg = (
         f"there is no challenger to promote; {using}. Train one with `leadscore train "

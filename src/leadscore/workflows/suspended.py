@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.bundle import Bundle
+from leadscore.features import describe_features
 from leadscore.judge import Judged
 from leadscore.likeness import is_share_unlike, unlike_columns
 from leadscore.movement import NURTURED, RAISED, State
@@ -99,8 +100,7 @@ def unlike_slice(bundle: Bundle, rows: Rows, judged: Judged) -> Suspended:
         )
         because = ""
         if shifted:
-            names = ", ".join(list(shifted)[:3])
-            because = f"{names} {'has' if len(shifted) == 1 else 'have'} shifted"
+            because = f"shifted: {_in_words(list(shifted)[:3], bundle)}"
         elif is_share_unlike(threshold.selected, n_in, n_listed, n_waiting=n_waiting):
             because = (
                 f"{n_in:,} of {n_listed:,} leads stand in it, against "
@@ -116,6 +116,12 @@ def unlike_slice(bundle: Bundle, rows: Rows, judged: Judged) -> Suspended:
                 Suspended(frozenset([label]), frozenset([name]), (said,))
             )
     return found
+
+
+def _in_words(columns: list[str], bundle: Bundle) -> str:
+    """Name columns as reports name them."""
+    words = describe_features(bundle.catalogue, bundle.agreement)
+    return "; ".join(words.get(name, name.replace("_", " ")) for name in columns)
 
 
 def _standing(after: State, label: str) -> tuple[np.ndarray, np.ndarray]:
