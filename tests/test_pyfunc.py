@@ -52,11 +52,14 @@ def registered(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def scored(
     sample: Path, registered: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The list, and the rows that the model saw, as a stranger reads them."""
+    """The list, and the rows that the model saw, as a stranger reads them.
+
+    A look, hence 10: the model has learned from outcomes of that time.
+    """
     folder = tmp_path_factory.mktemp("scored")
     arguments = ["score", str(sample), "--models", str(registered), "--quiet"]
     arguments += ["--as-of", "2025-06-04", "--out", str(folder / "scores.csv")]
-    assert main([*arguments, "--features", str(folder / "rows.csv")]) == 0
+    assert main([*arguments, "--features", str(folder / "rows.csv")]) == 10
     assert (folder / "rows.csv").stat().st_mode & 0o777 == 0o600
     return pd.read_csv(folder / "scores.csv"), pd.read_csv(folder / "rows.csv")
 
@@ -68,7 +71,7 @@ def parquet(
     rows = tmp_path_factory.mktemp("parquet") / "rows.parquet"
     arguments = ["score", str(sample), "--models", str(registered), "--quiet"]
     arguments += ["--as-of", "2025-06-04", "--out", str(rows.with_name("list.csv"))]
-    assert main([*arguments, "--features", str(rows)]) == 0
+    assert main([*arguments, "--features", str(rows)]) == 10  # a look
     return rows
 
 
