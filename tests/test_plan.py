@@ -701,7 +701,7 @@ def test_a_queue_that_grows_and_a_team_of_one_are_said(
 def test_more_than_all_leads_of_the_sample_is_refused(
     bundle: Bundle, sample_past: Past
 ) -> None:
-    with pytest.raises(UsageError, match="5000 leads a week is more than all leads"):
+    with pytest.raises(UsageError, match="5,000 leads a week is more than all leads"):
         plan_tables(bundle, sample_past, label="SQL", capacity=5000, per_rep=2)
 
 

@@ -169,8 +169,8 @@ class _Seen:
         listed = self.recent.listed.mean() * 7 / self.recent.span_days
         if capacity > listed:
             msg = (
-                f"a capacity of {capacity:.3g} leads a week is more than all leads: "
-                f"{listed:.1f} a week came onto the list lately, and at most "
+                f"a capacity of {round(capacity, 1):,g} leads a week is more than all "
+                f"leads: {listed:.1f} a week came onto the list lately, and at most "
                 f"{self.curve['per_week'].max():.1f} a week would enter {self.label}. "
                 "Nothing needs to be held back; name a smaller capacity."
             )
