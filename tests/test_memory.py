@@ -462,7 +462,8 @@ def test_lists_at_another_pace_than_agreed_are_told(firm: Firm, tmp_path: Path) 
         day = pd.Timedelta(days=1)
         assert other_cadence(book, agreement, LISTS[1]) == ()
         assert other_cadence(book, agreement, LISTS[0]) == ()
-        for days, said in ((1, "1 day old"), (14, "14 days old")):
+        ages = (1, "is 1 day old"), (14, "is 14 days old"), (9000, "is 9,000 days old")
+        for days, said in ages:
             (note,) = other_cadence(book, agreement, LISTS[0] + days * day)
             assert said in note
             assert "scores every 7" in note

@@ -105,8 +105,9 @@ def other_cadence(
     days, agreed = (as_of - newest.as_of) / _DAY, agreement.movement.score_every_days
     if agreed / 2 <= days <= agreed * 3 / 2:
         return ()
+    age = f"{round(days, 1):,g} day{'s' * (days != 1)}"
     return (
-        f"the list before is {days:.2g} day{'s' * (days != 1)} old, and the agreement "
+        f"the list before is {age} old, and the agreement "
         f"scores every {agreed} days: promises are proven for that pace. Score at it; "
         "if another one shall stay, set movement.score_every_days and train again",
     )
