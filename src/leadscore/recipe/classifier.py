@@ -4,12 +4,13 @@ Goes in: feature rows, what came of them, groups. Comes out: calibrated probabil
 with intervals. The recipe, simplest part first:
 
 ========= =============================================================================
-points    the points alone, made a probability (`leadscore.recipe.prior`)
-ridge     a ridge logistic regression that shrinks towards the points
+points    the points alone, made a probability
+ridge     a ridge logistic regression that shrinks towards what is agreed on: points
+          and persona fit (`leadscore.recipe.prior`)
 splines   the same, each number free to bend (`leadscore.recipe.linear`)
 boosting  histogram gradient boosting with small trees (`leadscore.recipe.boosting`)
-blend     a mean of these learners, pulled back to the points the more, the fewer
-          leads converted (`leadscore.recipe.blend`)
+blend     a mean of these learners, pulled back to what is agreed on the more, the
+          fewer leads converted (`leadscore.recipe.blend`)
 ========= =============================================================================
 
 Optional ones stand before the blend, and in it: ``lightgbm``, for whoever asks for it
@@ -44,7 +45,7 @@ from sklearn.utils.validation import (
 from threadpoolctl import threadpool_limits
 
 from leadscore.calibration import fit_sigmoid
-from leadscore.recipe.blend import Blend, fit_blend
+from leadscore.recipe.blend import AGREED, Blend, fit_blend
 from leadscore.recipe.boosting import choose_trees, fit_trees
 from leadscore.recipe.columns import learn_columns
 from leadscore.recipe.folds import Folds, grouped_folds
@@ -81,6 +82,8 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Which one speaks; or one of the extras.
     points : str, default="points"
         The column that holds the points; without such a column they say nothing.
+    persona : str, default="persona_fit"
+        The column that holds the persona fit; likewise. The learners take it, too.
     raises, lowers : tuple of str, default=()
         Number columns of which more never lowers, never raises the probability, all
         else equal. Null is more than any number: never is long ago.
@@ -98,7 +101,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Groups of the second class.
     settings_ : dict of str to dict
         What the folds chose for each learner; empty where there were too few
-        conversions for folds, and the points serve alone.
+        conversions for folds, and what is agreed on serves alone.
     out_of_fold_ : dict of str to float array of shape (n_samples,)
         Probability of each row by fits that had not seen its group, by recipe.
     """
@@ -108,6 +111,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe: str = "blend",
         *,
         points: str = "points",
+        persona: str = "persona_fit",
         raises: tuple[str, ...] = (),
         lowers: tuple[str, ...] = (),
         extras: tuple[str, ...] = (),
@@ -116,6 +120,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.recipe = recipe
         self.points = points
+        self.persona = persona
         self.raises = raises
         self.lowers = lowers
         self.extras = extras
@@ -142,12 +147,13 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             An extra is not installed.
         """
         rows, converted, groups = self._checked(X, y, groups)
-        points = self._points(rows)
+        agreed = self._agreed(rows)
         with _one_thread():
             folds = grouped_folds(converted, groups, seed=self._seed())
-            priors, of_points = fold_priors(points, converted, groups, folds)
+            _, of_points = fold_priors(agreed[:, :1], converted, groups, folds)
+            priors, of_both = fold_priors(agreed, converted, groups, folds)
             taken, task = self._begin(rows, converted, groups)
-            said = {"points": of_points}
+            said = {"points": of_points, AGREED: of_both}
             if folds and not self.columns_.is_empty:
                 said |= self._learn(taken, task, folds, priors)
             self._calibrate(said, converted, groups)
@@ -199,12 +205,9 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The middle nine tenths; what they cover: `leadscore.recipe.spread`.
         """
         check_is_fitted(self)
-        points, taken = self._taken(X)
-        said = self._said(points, taken, self._weights(self.recipe))
-        is_points = self.recipe == "points"
-        of_points = 1.0 if is_points else self._weights("blend").get("points", 0.0)
-        unsure = self._unsure(points, taken, said["points"])
-        reach = WIDE * deviation(unsure, of_points)
+        agreed, taken = self._taken(X)
+        said = self._said(agreed, taken, self._weights(self.recipe))
+        reach = WIDE * self._deviation(agreed, taken, said[AGREED])
         low = self._calibrated(said, self.recipe, by=-reach)
         return low, self._calibrated(said, self.recipe, by=reach)
 
@@ -217,48 +220,53 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _weights(self, recipe: str) -> dict[str, float]:
         """Return what each part weighs in the log odds of a recipe, zeros left out."""
-        if not self.learners_:
-            return {"points": 1.0}
-        return self.blend_.shares() if recipe == "blend" else {recipe: 1.0}
+        if recipe == "blend":
+            return self.blend_.shares()
+        return {recipe: 1.0} if recipe in ("points", *self.learners_) else {AGREED: 1.0}
 
     def _taken(self, X: Any) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
-        """Return the points of each row, and the columns that the learners take."""
+        """Return what is agreed on of each row, and the columns of the learners."""
         rows = self._rows(X)
-        return self._points(rows), self.columns_.take(rows)
+        return self._agreed(rows), self.columns_.take(rows)
 
     def _said(
-        self, points: np.ndarray, taken: np.ndarray, parts: dict[str, float]
+        self, agreed: np.ndarray, taken: np.ndarray, parts: dict[str, float]
     ) -> dict[str, np.ndarray]:
-        """Return the log odds that each part gives; the points always among them."""
-        prior = self.prior_.log_odds(points)
-        said = {"points": prior}
+        """Return the log odds that each part gives; what is agreed always among them."""
+        prior = self.agreed_.log_odds(agreed)
+        said = {AGREED: prior, "points": self.prior_.log_odds(agreed[:, :1])}
         with threadpool_limits(limits=1):
             for name in parts:
-                if name != "points" and len(taken):
+                if name in self.learners_ and len(taken):
                     said[name] = self.learners_[name].log_odds(taken, prior)
-        return said if len(taken) else dict.fromkeys(["points", *parts], prior)
+        return said if len(taken) else said | dict.fromkeys(self.learners_, prior)
 
-    def _unsure(
-        self, points: np.ndarray, taken: np.ndarray, prior: np.ndarray
-    ) -> list[np.ndarray]:
-        """Return the standard deviation of the log odds of each linear learner."""
-        if not self.learners_ or len(taken) == 0 or self.recipe == "points":
-            return [self.prior_.deviation(points)]
-        return [self.learners_[name].deviation(taken, prior) for name in LINEAR]
+    def _deviation(
+        self, agreed: np.ndarray, taken: np.ndarray, prior: np.ndarray
+    ) -> np.ndarray:
+        """Return the standard deviation of each row's log odds."""
+        if self.recipe == "points":
+            return deviation([], self.prior_.deviation(agreed[:, :1]), 1.0)
+        unsure = self.agreed_.deviation(agreed)
+        if not self.learners_ or len(taken) == 0:
+            return deviation([], unsure, 1.0)
+        learners = [self.learners_[name].deviation(taken, prior) for name in LINEAR]
+        return deviation(learners, unsure, self._weights("blend").get(AGREED, 0.0))
 
     def _begin(
         self, rows: pd.DataFrame, converted: np.ndarray, groups: np.ndarray
     ) -> tuple[np.ndarray, Task]:
-        """Learn what the points say, and which columns tell; nothing else as yet."""
-        points = self._points(rows)
-        self.prior_ = fit_prior(points, converted, groups)
+        """Learn what the agreement says, and which columns tell; nothing else yet."""
+        agreed = self._agreed(rows)
+        self.prior_ = fit_prior(agreed[:, :1], converted, groups)
+        self.agreed_ = fit_prior(agreed, converted, groups)
         facts = rows.drop(columns=self.points, errors="ignore")
         self.columns_ = learn_columns(
             facts, groups, raises=self.raises, lowers=self.lowers
         )
         self.settings_: dict[str, dict[str, Any]] = {}
         self.learners_: dict[str, Any] = {}
-        task = Task(converted, groups, self.columns_, self.prior_.log_odds(points))
+        task = Task(converted, groups, self.columns_, self.agreed_.log_odds(agreed))
         return self.columns_.take(rows), task
 
     def _learn(
@@ -317,12 +325,13 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, said: dict[str, np.ndarray], converted: np.ndarray, groups: np.ndarray
     ) -> None:
         """Mix the parts, and fit a sigmoid for each recipe, out of fold."""
-        points, learners = said["points"], {k: said[k] for k in said if k != "points"}
+        agreed = said[AGREED]
+        learners = {name: said[name] for name in said if name not in ("points", AGREED)}
         self.blend_ = Blend({}, 0.0)
         if learners:
-            self.blend_ = fit_blend(points, learners, converted, groups)
-        mixed = {name: said.get(name, points) for name in recipes(self.extras)[:-1]}
-        mixed["blend"] = self.blend_.mix(points, learners)
+            self.blend_ = fit_blend(agreed, learners, converted, groups)
+        mixed = {name: said.get(name, agreed) for name in recipes(self.extras)[:-1]}
+        mixed["blend"] = self.blend_.mix(agreed, learners)
         belief = BELIEF * len(converted) / len(np.unique(groups))
         self.sigmoids_ = {
             name: fit_sigmoid(expit(log_odds), converted, belief=belief)
@@ -333,10 +342,14 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for name, log_odds in mixed.items()
         }
 
-    def _points(self, rows: pd.DataFrame) -> np.ndarray:
-        if self.points not in rows:
-            return np.full(len(rows), np.nan)
-        return rows[self.points].to_numpy(dtype=np.float64)
+    def _agreed(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return ``asinh(points)`` and, where there is one, the persona fit."""
+        agreed = np.full((len(rows), 2 if self.persona in rows else 1), np.nan)
+        if self.points in rows:
+            agreed[:, 0] = np.arcsinh(rows[self.points].to_numpy(dtype=np.float64))
+        if self.persona in rows:
+            agreed[:, 1] = rows[self.persona].to_numpy(dtype=np.float64)
+        return agreed
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -1,8 +1,8 @@
-"""Linear learners: ridge logistic regressions that shrink towards the points.
+"""Linear learners: ridge logistic regressions that shrink towards what is agreed on.
 
-The points' log odds are one more column, on which the ridge does not weigh; so the
-strictest ridge gives the points, calibrated, and each step away from them must be paid
-for. ``ridge`` takes each number as it is (on a log-like scale), ``splines`` lets it
+The log odds that points and persona fit give (`leadscore.recipe.prior`) are one more
+column, on which the ridge does not weigh; so the strictest ridge gives these,
+calibrated, and each step away from them must be paid for. ``ridge`` takes each number as it is (on a log-like scale), ``splines`` lets it
 bend. The strength is the one of the lowest out-of-fold log loss; the path begins at the
 strictest and ends where a looser one was worse.
 
@@ -36,7 +36,7 @@ MAX_STEPS = 50
 STEPS = 2  # of Newton's method, from one ridge of a path to the next
 FIRST_STEPS = 5  # at the strictest
 NOTHING = 1e-10  # of the largest sum of squares: as good as none
-FREE = 300.0  # scale of the points' column: the ridge hardly weighs on it
+FREE = 300.0  # scale of the prior's column: the ridge hardly weighs on it
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Linear:
     ----------
     design : Design
     coefficients : float array of shape (n_design_columns + 1,)
-        The last one is that of the points' log odds.
+        The last one is that of the prior's log odds.
     intercept : float
     spread : float array of shape (n_design_columns + 2, n_directions)
         Square root of the posterior covariance, the intercept last; see
@@ -67,7 +67,7 @@ class Linear:
         taken : float array of shape (n_rows, n_columns)
             From `Columns.take`.
         prior : float array of shape (n_rows,)
-            Log odds that the points give.
+            Log odds that points and persona fit give.
         """
         # Not by BLAS: there the last bits of a row depend on how many there are.
         said = np.einsum("ij,j->i", self.matrix(taken, prior), self.coefficients)
@@ -98,7 +98,7 @@ class Task:
         Lead or account of each row, for the spread.
     columns : Columns
     prior : float array of shape (n,)
-        Log odds that the points give.
+        Log odds that points and persona fit give.
     """
 
     converted: np.ndarray
@@ -125,7 +125,7 @@ class Fitting:
         self.design = learn_design(task.columns, taken, bends=bends)
         n_held = len(task.columns.held)
         turned, self.axes, self.unseen = _rotated(self.design.matrix(taken), n_held)
-        # The last two columns: what the points say, and the intercept.
+        # The last two columns: what the prior says, and the intercept.
         self.matrix = np.column_stack([turned, FREE * task.prior, np.ones(len(turned))])
         self.signs = np.zeros(self.matrix.shape[1])
         self.signs[:n_held] = list(task.columns.held.values())
@@ -141,7 +141,7 @@ class Fitting:
         folds : list of (fit places, test places)
             Not empty.
         fold_priors : list of FoldPrior
-            What the points say in each fold.
+            What the prior says in each fold.
         """
         converted = self.task.converted
         n_converted = len(np.unique(self.task.groups[converted == 1]))
@@ -207,7 +207,7 @@ class Fitting:
         return Linear(self.design, found[:-1], float(found[-1]), spread)
 
     def _begin(self) -> Point:
-        """Return the coefficients that say what the points say."""
+        """Return the coefficients that say what the prior says."""
         found = np.zeros(self.matrix.shape[1])
         found[-2] = 1 / FREE
         return Point(found, np.zeros(len(found), dtype=bool))
@@ -251,13 +251,13 @@ def _rotated(
     A ridge weighs all directions alike, so a rotation changes nothing; nor does a
     shift, where the intercept is free. Then directions in which no two rows differ fall
     away: splines sum to one, and a number of two values bends in one way only. Held
-    columns, and that of the points, stay as they are.
+    columns, and that of the prior, stay as they are.
 
     Returns
     -------
     matrix : float array of shape (n, n_columns)
     axes : float array of shape (n_design_columns + 2, n_columns + 2)
-        Coefficients of the design, those of the points and the intercept last, are
+        Coefficients of the design, those of the prior and the intercept last, are
         ``axes @ those of the matrix``.
     unseen : float array of shape (n_design_columns + 2, n_directions)
         Where no row goes, as coefficients of the design; none with fewer rows than

@@ -1,7 +1,11 @@
-"""The prior: what the points alone say, as log odds.
+"""The prior: what the agreement alone says of a lead, as log odds.
 
-A logistic regression on one number, ``asinh(points)`` at unit variance, whose slope has
-a standard normal prior and is never below zero: more points never lower it.
+A logistic regression on what marketing and sales have agreed on: the points (what a lead
+did; ``asinh(points)``) and, where there are personas, their fit (who it is), each at
+unit variance. The slope of the points has a normal prior of deviation 1, that of the
+fit one of `FIT`; neither is ever below zero: more points, a better fit never lower it.
+`FIT` is as large as it may be where a fit that tells nothing is to cost more than .001
+log loss in no more than one draw in twenty, at any number of conversions.
 
 Rows of one lead (account) repeat each other, but not wholly. Against the prior they
 count as so many independent ones as Kish's design effect gives, ``1 + (m - 1) * ALIKE``
@@ -20,41 +24,55 @@ from leadscore.calibration import log_odds
 from leadscore.recipe.folds import Folds
 from leadscore.recipe.posterior import posterior_root
 
-__all__ = ["FoldPrior", "Prior", "fit_prior", "fold_priors"]
+__all__ = ["FIT", "FoldPrior", "Prior", "fit_prior", "fold_priors", "scale_of"]
 
 ALIKE = 0.1  # correlation of what came of two rows of one lead
+FIT = 0.2  # log odds a standard deviation of the persona fit
 
 
 @dataclass(frozen=True)
 class Prior:
-    """``log odds = intercept + slope * (asinh(points) - middle) / spread``.
+    """``log odds = intercept + sum(slope * (agreed - middle) / spread)``.
 
     Parameters
     ----------
-    slope, intercept : float
-    middle, spread : float
-        Of asinh(points) where it was fitted; a null counts as ``middle``.
-    root : tuple of float
-        ``a, b, c``: square root of the posterior covariance of intercept and slope, as
-        a lower triangle ``[[a, 0], [b, c]]``.
+    slopes : tuple of float
+        Of the points, on the scale of `asinh`, and of the persona fit where it is used.
+    intercept : float
+    middles, spreads : tuple of float
+        Of each where it was fitted; a null counts as the middle.
+    root : tuple of tuple of float
+        Square root of the posterior covariance of slopes and intercept, the intercept
+        last: a square matrix by lines.
     """
 
-    slope: float
+    slopes: tuple[float, ...]
     intercept: float
-    middle: float
-    spread: float
-    root: tuple[float, float, float]
+    middles: tuple[float, ...]
+    spreads: tuple[float, ...]
+    root: tuple[tuple[float, ...], ...]
 
-    def log_odds(self, points: np.ndarray) -> np.ndarray:
-        """Return the log odds of each row, shape of ``points``."""
-        scaled = (np.arcsinh(points) - self.middle) / self.spread
-        return self.intercept + self.slope * np.nan_to_num(scaled)
+    def log_odds(self, agreed: np.ndarray) -> np.ndarray:
+        """Return the log odds of each row.
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
-        """Return the standard deviation of each row's log odds, shape of ``points``."""
-        scaled = np.nan_to_num((np.arcsinh(points) - self.middle) / self.spread)
-        a, b, c = self.root
-        return np.hypot(a + b * scaled, c * scaled)
+        Parameters
+        ----------
+        agreed : float array of shape (n, n_slopes)
+            ``asinh(points)`` and the persona fit.
+        """
+        said = np.full(len(agreed), self.intercept)
+        for scaled, slope in zip(self._scaled(agreed).T, self.slopes, strict=True):
+            said += slope * scaled
+        return said
+
+    def deviation(self, agreed: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of each row's log odds, shape (n,)."""
+        root = np.array(self.root)
+        moved = np.einsum("ij,jk->ik", self._scaled(agreed), root[:-1]) + root[-1]
+        return np.sqrt((moved**2).sum(axis=1))
+
+    def _scaled(self, agreed: np.ndarray) -> np.ndarray:
+        return np.nan_to_num((agreed - self.middles) / self.spreads)
 
 
 @dataclass(frozen=True)
@@ -65,49 +83,65 @@ class FoldPrior:
     test: np.ndarray
 
 
-def fit_prior(points: np.ndarray, converted: np.ndarray, groups: np.ndarray) -> Prior:
+def fit_prior(agreed: np.ndarray, converted: np.ndarray, groups: np.ndarray) -> Prior:
     """Return the prior of greatest posterior probability.
 
     Parameters
     ----------
-    points : float array of shape (n,)
-        Null where none are known; all null or all the same gives the base rate.
+    agreed : float array of shape (n, 1 or 2)
+        ``asinh(points)`` and, where there is one, the persona fit. Null where it is not
+        known; a column that is null or the same throughout says nothing.
     converted : float array of shape (n,)
         1.0 and 0.0, both present.
     groups : array of shape (n,)
         Lead or account of each row.
     """
-    known = np.arcsinh(points[~np.isnan(points)])
-    middle = float(known.mean()) if len(known) else 0.0
-    are_told_apart = len(np.unique(known)) > 1
-    spread = float(known.std()) if are_told_apart else 1.0
+    n_agreed = agreed.shape[1]
+    scales = [scale_of(column) for column in agreed.T]
+    middles = tuple(middle for middle, _ in scales)
+    spreads = tuple(spread or 1.0 for _, spread in scales)
+    believed = np.array((1.0, FIT)[:n_agreed])
+    scaled = np.nan_to_num((agreed - middles) / spreads) * believed
     ridge = 1 / (1 + (len(groups) / len(np.unique(groups)) - 1) * ALIKE)
-    scaled = np.nan_to_num((np.arcsinh(points) - middle) / spread)
-    slope, intercept = 0.0, float(log_odds(np.array(converted.mean())))
-    if are_told_apart:
+    slopes, intercept = np.zeros(n_agreed), float(log_odds(np.array(converted.mean())))
+    kept = [place for place, (_, spread) in enumerate(scales) if spread]
+    while kept:
         fitted = LogisticRegression(C=ridge, solver="newton-cholesky")
-        fitted.fit(scaled[:, None], converted)
-        if fitted.coef_[0, 0] > 0:
-            slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    said = expit(intercept + slope * scaled)
-    found = posterior_root(scaled[:, None], said, converted, groups, ridge=ridge)
-    square = np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
-    # A triangle by QR: Cholesky's fails where groups leave nothing open.
-    low = np.asarray(np.linalg.qr(square[::-1].T, mode="r")).T
-    root = (float(low[0, 0]), float(low[1, 0]), float(low[1, 1]))
-    return Prior(slope, intercept, middle, spread, root)
+        found = fitted.fit(scaled[:, kept], converted).coef_[0]
+        if (found > 0).all():
+            slopes[kept], intercept = found, float(fitted.intercept_[0])
+            break
+        kept = [place for place, slope in zip(kept, found, strict=True) if slope > 0]
+    said = expit(intercept + scaled @ slopes)
+    root = posterior_root(scaled, said, converted, groups, ridge=ridge)
+    square = np.pad(root, ((0, 0), (0, n_agreed + 1 - root.shape[1])))
+    square[:-1] *= believed[:, None]
+    return Prior(
+        tuple((slopes * believed).tolist()),
+        intercept,
+        middles,
+        spreads,
+        tuple(tuple(line) for line in square.tolist()),
+    )
+
+
+def scale_of(column: np.ndarray) -> tuple[float, float]:
+    """Return mean and standard deviation; 0 where it tells no two rows apart."""
+    known = column[~np.isnan(column)]
+    middle = float(known.mean()) if len(known) else 0.0
+    return middle, float(known.std()) if len(np.unique(known)) > 1 else 0.0
 
 
 def fold_priors(
-    points: np.ndarray, converted: np.ndarray, groups: np.ndarray, folds: Folds
+    agreed: np.ndarray, converted: np.ndarray, groups: np.ndarray, folds: Folds
 ) -> tuple[list[FoldPrior], np.ndarray]:
     """Return the prior of each fold, and the log odds of each row out of its fold."""
-    out_of_fold = np.full(len(points), log_odds(np.array(converted.mean())))
+    out_of_fold = np.full(len(agreed), log_odds(np.array(converted.mean())))
     priors = []
     for fit, test in folds:
-        prior = fit_prior(points[fit], converted[fit], groups[fit])
+        prior = fit_prior(agreed[fit], converted[fit], groups[fit])
         priors.append(
-            FoldPrior(prior.log_odds(points[fit]), prior.log_odds(points[test]))
+            FoldPrior(prior.log_odds(agreed[fit]), prior.log_odds(agreed[test]))
         )
         out_of_fold[test] = priors[-1].test
     return priors, out_of_fold

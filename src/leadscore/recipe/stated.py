@@ -26,7 +26,7 @@ from leadscore.calibration import Sigmoid
 from leadscore.recipe.blend import Blend
 from leadscore.recipe.classifier import RECIPES, LeadClassifier
 from leadscore.recipe.columns import Columns
-from leadscore.recipe.prior import Prior
+from leadscore.recipe.prior import Prior, scale_of
 
 __all__ = ["share_after", "stated_classifier"]
 
@@ -66,6 +66,7 @@ def stated_classifier(
     made = LeadClassifier("points")
     made._rows(pd.DataFrame({"points": points}), is_first=True)
     made.prior_ = _prior(points, 1 / sizes[places], share_after(rate, len(sizes)))
+    made.agreed_ = made.prior_
     made.classes_, made.n_conversions_ = np.array([0.0, 1.0]), 0
     made.columns_ = Columns((), {}, {}, {})
     made.settings_, made.learners_, made.blend_ = {}, {}, Blend({}, 0.0)
@@ -75,11 +76,9 @@ def stated_classifier(
 
 def _prior(points: np.ndarray, weights: np.ndarray, share: float) -> Prior:
     """Return the prior whose mean over the rows, by lead, is the share."""
-    known = np.arcsinh(points[~np.isnan(points)])
-    are_told_apart = len(np.unique(known)) > 1
-    slope, unsure = (SLOPE, SLOPE_SPREAD) if are_told_apart else (0.0, 0.0)
-    middle = float(known.mean()) if len(known) else 0.0
-    spread = float(known.std()) if are_told_apart else 1.0
+    middle, spread = scale_of(np.arcsinh(points))
+    slope, unsure = (SLOPE, SLOPE_SPREAD) if spread else (0.0, 0.0)
+    spread = spread or 1.0
     scaled = slope * np.nan_to_num((np.arcsinh(points) - middle) / spread)
     scaled, weights = (scaled, weights) if len(points) else (np.zeros(1), np.ones(1))
 
@@ -87,4 +86,5 @@ def _prior(points: np.ndarray, weights: np.ndarray, share: float) -> Prior:
         return float(np.average(expit(intercept + scaled), weights=weights) - share)
 
     intercept = float(brentq(excess, -FAR, FAR))
-    return Prior(slope, intercept, middle, spread, (SHARE_SPREAD, 0.0, unsure))
+    root = ((unsure, 0.0), (0.0, SHARE_SPREAD))
+    return Prior((slope,), intercept, (middle,), (spread,), root)

@@ -57,9 +57,10 @@ def _contest_words(judged: Judged, bundle: Bundle) -> tuple[str, ...]:
         "again on newer data, so these figures are of the recipe, not of the very "
         "model.",
         "Points: the points, made a probability. Ridge and splines: weighted sums of "
-        "what is known, held near the points; splines may bend. Boosting: many small "
-        f"decision trees. {_blend(judged)}, pulled back to the points as far as the "
-        f"data is too small to leave them.{_mixed(bundle)}",
+        "what is known, held near what is agreed on: points and persona fit; splines "
+        f"may bend. Boosting: many small decision trees. {_blend(judged)}, pulled back "
+        "to what is agreed on as far as the data is too small to leave it."
+        f"{_mixed(bundle)}",
         "Log loss and Brier score: how far probabilities are from what happened, less "
         "is better. AUC: how often a lead that converts stands above one that does "
         "not, 0.5 is chance. Average precision: the mean precision down the list. "

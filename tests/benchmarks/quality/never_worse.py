@@ -261,6 +261,7 @@ def arena(only: Sequence[str]) -> list[Task]:
         "online-shoppers": shoppers_task,
         "firm": firm_task,
         "known world": lambda: replace(known_task(POOL), name="known world"),
+        "known world, useless personas": _useless_personas,
     }
     tasks = []
     for name, make in makers.items():
@@ -270,6 +271,17 @@ def arena(only: Sequence[str]) -> list[Task]:
             except FileNotFoundError as error:  # the public data sets are not here
                 print(f"{name}: skipped. {error}\n")
     return tasks
+
+
+def _useless_personas() -> Task:
+    """Return the known world where the persona fit is that of somebody else.
+
+    The recipe's prior believes in the fit, the rival's points do not know of it.
+    """
+    task = known_task(POOL)
+    shuffled = np.random.default_rng(0).permutation(task.rows["persona_fit"])
+    rows = task.rows.assign(persona_fit=shuffled)
+    return replace(task, name="known world, useless personas", rows=rows)
 
 
 def main() -> None:
