@@ -653,7 +653,8 @@ def test_a_persona_fit_that_tells_nothing_costs_next_to_nothing(n_leads: int) ->
 
 def test_a_persona_fit_that_tells_is_used_from_the_first_conversions_on() -> None:
     few, more = (
-        np.mean([gap_to_points(seed, 0.6, n) for seed in range(20)]) for n in (100, 1000)
+        np.mean([gap_to_points(seed, 0.6, n) for seed in range(20)])
+        for n in (100, 1000)
     )
     assert more < few < -0.001
 
@@ -666,9 +667,7 @@ def test_a_persona_fit_of_one_value_says_nothing(value: float) -> None:
     agreed[:, 1] = value
     both = fit_prior(agreed, converted, np.arange(300))
     assert both.slopes == (*alone.slopes, 0.0)
-    np.testing.assert_array_equal(
-        both.log_odds(agreed), alone.log_odds(agreed[:, :1])
-    )
+    np.testing.assert_array_equal(both.log_odds(agreed), alone.log_odds(agreed[:, :1]))
 
 
 @pytest.mark.parametrize("turned", [0, 1])

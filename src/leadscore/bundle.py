@@ -232,6 +232,7 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
             "columns": model.columns,
             "grid": model.grid,
             "settings": model.settings,
+            "level": model.level,
         }
     policy = {
         "labels": {name: asdict(t) for name, t in bundle.thresholds.items()},
@@ -329,6 +330,7 @@ def _load_model(
         tuple(described["columns"]),
         tuple(described["grid"]),
         described["settings"],
+        described["level"],
     )
 
 

@@ -14,7 +14,7 @@ recency   logistic regression on the days since the last interaction
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from leadscore.level import raised
 from leadscore.monotone import Held
 from leadscore.recipe import RECIPES, LeadClassifier
 
@@ -57,6 +58,8 @@ class FittedModel:
         Thresholds worth trying, descending: quantiles of the out-of-fold probabilities.
     settings : dict
         What the folds chose, by part.
+    level : float, default=0.0
+        What is added to the log odds of each row: `leadscore.level`.
     """
 
     name: str
@@ -64,14 +67,28 @@ class FittedModel:
     columns: tuple[str, ...]
     grid: tuple[float, ...]
     settings: dict[str, Any]
+    level: float = 0.0
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the calibrated probability of each row, shape (n_rows,)."""
-        return self.classifier.probability(rows[list(self.columns)])
+        said = self.classifier.probability(rows[list(self.columns)])
+        return raised(said, self.level)
 
     def predict_interval(self, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return low and high of each row; see `leadscore.recipe.spread`."""
-        return self.classifier.interval(rows[list(self.columns)])
+        low, high = self.classifier.interval(rows[list(self.columns)])
+        return raised(low, self.level), raised(high, self.level)
+
+    def at_level(self, level: float) -> FittedModel:
+        """Return the model at another level, the thresholds worth trying moved along.
+
+        Parameters
+        ----------
+        level : float
+            Log odds; it replaces the one that is there.
+        """
+        grid = raised(np.array(self.grid), level - self.level)
+        return replace(self, level=level, grid=tuple(map(float, grid)))
 
 
 def fit_model(

@@ -10,8 +10,9 @@ of it (over leads or accounts), is largest; and it is multiplied by ::
 
 where the information n is the number of leads that converted times the share that did
 not. So small data slides to the agreement, smoothly: a fifth of the step at n = 10, a
-half at 33, nine tenths at 273. More than one standard error, because with few conversions it
-is itself hardly known: gains that come from three leads have a small one by chance.
+half at 33, nine tenths at 273. More than one standard error, because with few
+conversions it is itself hardly known: gains that come from three leads have a small one
+by chance.
 """
 
 from __future__ import annotations

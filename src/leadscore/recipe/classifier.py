@@ -232,7 +232,7 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _said(
         self, agreed: np.ndarray, taken: np.ndarray, parts: dict[str, float]
     ) -> dict[str, np.ndarray]:
-        """Return the log odds that each part gives; what is agreed always among them."""
+        """Return the log odds of each part; what is agreed on is always among them."""
         prior = self.agreed_.log_odds(agreed)
         said = {AGREED: prior, "points": self.prior_.log_odds(agreed[:, :1])}
         with threadpool_limits(limits=1):

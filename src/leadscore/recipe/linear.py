@@ -2,9 +2,10 @@
 
 The log odds that points and persona fit give (`leadscore.recipe.prior`) are one more
 column, on which the ridge does not weigh; so the strictest ridge gives these,
-calibrated, and each step away from them must be paid for. ``ridge`` takes each number as it is (on a log-like scale), ``splines`` lets it
-bend. The strength is the one of the lowest out-of-fold log loss; the path begins at the
-strictest and ends where a looser one was worse.
+calibrated, and each step away from them must be paid for. ``ridge`` takes each number
+as it is (on a log-like scale), ``splines`` lets it bend. The strength is the one of the
+lowest out-of-fold log loss; the path begins at the strictest and ends where a looser
+one was worse.
 
 Columns whose direction is held enter as a straight line; one that would turn the wrong
 way is taken out, and the rest fitted anew.

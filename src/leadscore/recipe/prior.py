@@ -1,8 +1,8 @@
 """The prior: what the agreement alone says of a lead, as log odds.
 
-A logistic regression on what marketing and sales have agreed on: the points (what a lead
-did; ``asinh(points)``) and, where there are personas, their fit (who it is), each at
-unit variance. The slope of the points has a normal prior of deviation 1, that of the
+A logistic regression on what marketing and sales have agreed on: the points (what a
+lead did; ``asinh(points)``) and, where there are personas, their fit (who it is), each
+at unit variance. The slope of the points has a normal prior of deviation 1, that of the
 fit one of `FIT`; neither is ever below zero: more points, a better fit never lower it.
 `FIT` is as large as it may be where a fit that tells nothing is to cost more than .001
 log loss in no more than one draw in twenty, at any number of conversions.

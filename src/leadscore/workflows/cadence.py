@@ -29,6 +29,7 @@ from leadscore.workflows.rows import Rows
 __all__ = ["Cadence", "Fit", "replay_cadence"]
 
 N_DRAWS = 500
+_AS_FITTED = -1  # where others are days
 
 _Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # once, and in each draw
 
@@ -47,6 +48,10 @@ class Cadence:
         of each list; and less that of the agreed cadence, in the same draws,
         ``difference`` (of log loss; above zero is worse) and
         ``precision_difference`` (above zero is better).
+    as_fitted : dict
+        The same of the agreed cadence with the level of each model left at 0.
+    level : float
+        Of the model that ships, in log odds: `leadscore.level`.
     since, until : str
         ISO instants: the first retraining, and the newest mature as_of.
     n_rows, n_fits : int
@@ -56,6 +61,8 @@ class Cadence:
     """
 
     table: list[dict[str, Any]]
+    as_fitted: dict[str, Any]
+    level: float
     since: str
     until: str
     n_rows: int
@@ -66,6 +73,8 @@ class Cadence:
         """Return plain data for the bundle."""
         return {
             "table": self.table,
+            "as_fitted": self.as_fitted,
+            "level": self.level,
             "since": self.since,
             "until": self.until,
             "n_rows": self.n_rows,
@@ -121,8 +130,11 @@ def replay_cadence(
     )
     if replayed is None:
         return None
+    table, as_fitted = _judge(replayed, later, agreement, taken)
     return Cadence(
-        _judge(replayed, later, agreement, taken),
+        table,
+        as_fitted,
+        replayed.level,
         since.isoformat(),
         later.as_of.max().isoformat(),
         len(later.places),
@@ -144,21 +156,24 @@ def _lists(replayed: Replayed, later: Later, agreement: Agreement) -> np.ndarray
 
 def _judge(
     replayed: Replayed, later: Later, agreement: Agreement, taken: float
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the line of each cadence, and that of the agreed one as it was fitted."""
     measured = _measure_all(replayed, later, agreement, taken)
     agreed = agreement.training.retrain_every_days
-    return [
-        {
+
+    def line(every: int, said: np.ndarray, found: _Measured) -> dict[str, Any]:
+        return {
             "name": _name(every),
             "days": every or None,
             "is_agreed": every == agreed,
             "n_fits": replayed.n_fits[every],
-            "said": float(replayed.said[every].mean()),
+            "said": float(said.mean()),
             "happened": float(later.converted.mean()),
-        }
-        | _bounds(measured[every], measured[agreed])
-        for every in sorted(measured, key=lambda n: (n != agreed, n == NEVER, n))
-    ]
+        } | _bounds(found, measured[agreed])
+
+    order = sorted(replayed.said, key=lambda n: (n != agreed, n == NEVER, n))
+    table = [line(every, replayed.said[every], measured[every]) for every in order]
+    return table, line(agreed, replayed.as_fitted, measured[_AS_FITTED])
 
 
 def _measure_all(
@@ -169,7 +184,10 @@ def _measure_all(
     lists = _lists(replayed, later, agreement)
     return {
         every: _measure(later.converted, probability, lists, draws, taken)
-        for every, probability in replayed.said.items()
+        for every, probability in (
+            *replayed.said.items(),
+            (_AS_FITTED, replayed.as_fitted),
+        )
     }
 
 

@@ -19,6 +19,7 @@ from leadscore.agreement import Agreement
 from leadscore.drivers import drivers_of, main_columns
 from leadscore.explain import typical_row
 from leadscore.features import Catalogue, describe_features
+from leadscore.level import raised
 from leadscore.likeness import describe_levels
 from leadscore.model import FittedModel, fit_out_of_fold
 from leadscore.monotone import Held, held_columns
@@ -29,7 +30,7 @@ from leadscore.promise import hand_raised_rate, prove
 from leadscore.quarantine import cost_of_quarantine
 from leadscore.tables import Tables
 from leadscore.workflows.backtest import Tuned, run_contest
-from leadscore.workflows.cadence import replay_cadence
+from leadscore.workflows.cadence import Cadence, replay_cadence
 from leadscore.workflows.contest import Contest
 from leadscore.workflows.learnable import check_not_all, why_nothing, why_points
 from leadscore.workflows.promised import promise_slice
@@ -113,10 +114,19 @@ def learn(
     contest, tuned = found
     cadence = _cadence(contest, tuned, rows, tables, agreement, tell)
     tell(f"fitting {contest.winner}, and setting thresholds")
-    learned = _ship(contest, rows, told, tables, catalogue, held, agreement, tell=tell)
-    return replace(
-        learned, facts=learned.facts | {"cadence": cadence, "suspects": suspects}
+    learned = _ship(
+        contest,
+        cadence.level if cadence else 0.0,
+        rows,
+        told,
+        tables,
+        catalogue,
+        held,
+        agreement,
+        tell=tell,
     )
+    facts = {"cadence": cadence and cadence.as_dict(), "suspects": suspects}
+    return replace(learned, facts=learned.facts | facts)
 
 
 def _cadence(
@@ -126,7 +136,7 @@ def _cadence(
     tables: Tables,
     agreement: Agreement,
     tell: Tell,
-) -> dict[str, Any] | None:
+) -> Cadence | None:
     """Return what retraining less often would have cost, from the first origin on."""
     groups, features = groups_of(rows.snapshots), rows.features
     as_of = rows.snapshots["as_of"]
@@ -138,7 +148,7 @@ def _cadence(
         again = known[-1].recipe.refit(features.iloc[places], converted, groups[places])
         return lambda asked: again.probability(features.iloc[asked], contest.winner)
 
-    replayed = replay_cadence(
+    return replay_cadence(
         rows,
         tables.outcomes,
         agreement,
@@ -147,11 +157,11 @@ def _cadence(
         taken=contest.taken,
         tell=tell,
     )
-    return replayed.as_dict() if replayed else None
 
 
 def _ship(
     contest: Contest,
+    level: float,
     rows: Rows,
     told: pd.DataFrame,
     tables: Tables,
@@ -163,12 +173,14 @@ def _ship(
 ) -> Learned:
     """Fit the winner on all leads but the held-out ones; set thresholds on those.
 
+    ``level``: what lately came of leads, in log odds; held-out ones did not tell it.
     ``told``: all features, those that were left out among them: words of the others,
     such as "earlier, none lately", are made of several columns.
     """
     kept_out = is_held_out(rows.snapshots, agreement)
     fit = np.flatnonzero(~kept_out)
-    model, out_of_fold = _fitted(contest.winner, rows, agreement, held, places=fit)
+    fitted, out_of_fold = _fitted(contest.winner, rows, agreement, held, places=fit)
+    model, out_of_fold = fitted.at_level(level), raised(out_of_fold, level)
     tell("replaying the past lists of the held-out leads")
     rows = replace(rows, features=told)
     found = promise_slice(

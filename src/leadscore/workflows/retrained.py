@@ -3,7 +3,8 @@
 Goes in: snapshots, outcomes, what fits a model. Comes out: for each cadence the
 probability of each later row by the model that was in use there. At a retraining day a
 snapshot is fitted on iff its outcome window and the lag had ended, with the outcome
-known then.
+known then. By the same outcomes the model's level is set: what came of those rows that
+an earlier model of the cadence had predicted (`leadscore.level`).
 
 One worked example, agreed every 30 days: the models of day 0, 30, 60, ... follow each
 other; quarterly those of day 0, 90 (not 91: that model is there already), 180, ...;
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.agreement import Agreement
+from leadscore.level import WINDOWS, next_level, raised
 from leadscore.periods import check_periods, groups_of, is_held_out
 from leadscore.progress import Tell
 from leadscore.snapshots import label_snapshots
@@ -66,6 +68,10 @@ class Replayed:
     ----------
     said : dict of int to float array of shape (n,)
         By cadence in days (`NEVER` is one), the agreed one first: probabilities.
+    as_fitted : float array of shape (n,)
+        What the agreed cadence would have said at level 0 throughout.
+    level : float
+        Of a model of the agreed cadence that is trained at the end of the data.
     trained : dict of int to int array of shape (n,)
         By cadence: the day of the model that was in use at each row.
     n_fits : dict of int to int
@@ -74,6 +80,8 @@ class Replayed:
     """
 
     said: dict[int, np.ndarray]
+    as_fitted: np.ndarray
+    level: float
     trained: dict[int, np.ndarray]
     n_fits: dict[int, int]
     n_fits_in_all: int
@@ -135,8 +143,17 @@ def retrained(
         learned = snapshots["as_of"].iloc[known[day].places]
         check_periods(learned, later.as_of[asked], agreement)
     predicted = _predict(fit, in_use, known, later, tell)
+    said = {every: _in_turn(days, known, predicted) for every, days in in_use.items()}
+    agreed = said[agreement.training.retrain_every_days]
+    learnable = later.places[~is_held_out(snapshots, agreement)[later.places]]
+    at_last = _Known(learnable, snapshots["converted"].to_numpy()[learnable], "")
     return Replayed(
-        {every: _in_turn(days, known, predicted) for every, days in in_use.items()},
+        {
+            every: _at_levels(said[every], days, known, later, agreement)
+            for every, days in in_use.items()
+        },
+        agreed,
+        _level(agreed, at_last, later, agreement),
         in_use,
         {every: _n_fits(days, known) for every, days in in_use.items()},
         len(predicted),
@@ -249,6 +266,39 @@ def _in_turn(
         here = days == day
         probability[here] = predicted[known[int(day)].key][here]
     return probability
+
+
+def _at_levels(
+    said: np.ndarray,
+    days: np.ndarray,
+    known: Mapping[int, _Known],
+    later: Later,
+    agreement: Agreement,
+) -> np.ndarray:
+    """Return what was said, each model at the level of its day; never stays at 0."""
+    found = said.copy()
+    for day in np.unique(days):
+        here = days == day
+        level = _level(said, known[int(day)], later, agreement)
+        found[here] = raised(said[here], level)
+    return found
+
+
+def _level(
+    said: np.ndarray, known: _Known, later: Later, agreement: Agreement
+) -> float:
+    """Return the level by the newest later rows whose outcomes are known.
+
+    On a retraining day these were all predicted before it: their windows have ended.
+    """
+    at = np.flatnonzero(np.isin(later.places, known.places))
+    if len(at) == 0:
+        return 0.0
+    age = later.as_of.iloc[at].max() - later.as_of.iloc[at]
+    window = pd.Timedelta(days=agreement.conversion.horizon_days)
+    at = at[(age < WINDOWS * window).to_numpy()]
+    converted = known.converted[np.searchsorted(known.places, later.places[at])]
+    return next_level(said[at], converted, later.groups[at])
 
 
 def _n_fits(days: np.ndarray, known: Mapping[int, _Known]) -> int:
