@@ -122,6 +122,7 @@ def _task(
     training = agreement.training.model_copy(update={"promise_share": 0.0})
     everybody = agreement.model_copy(update={"training": training})
     origins = backtest_tasks(rows.snapshots, tables.outcomes, everybody)
+    windows = pd.Timedelta(days=agreement.conversion.horizon_days)
     return Task(
         name,
         rows.features,
@@ -130,6 +131,7 @@ def _task(
         tuple((origin.fit, origin.test) for origin in origins),
         None if truth is None else _truth_of(rows.snapshots, truth),
         tuple(origin.fit_converted.astype(float) for origin in origins),
+        ((rows.snapshots["as_of"] - newest) / windows).to_numpy(dtype=float),
     )
 
 

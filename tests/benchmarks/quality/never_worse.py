@@ -152,7 +152,8 @@ class _Draw:
 
 
 def _draw(task: Task, n_conversions: int, seed: int) -> _Draw:
-    (fit, test), known = _last(task)
+    fit, known = task.known_to(-1)
+    test = task.splits[-1][1]
     rng = np.random.default_rng(seed)
     drawn = draw_groups(known, task.groups[fit], n_conversions, rng)
     test = rng.choice(test, min(N_LATER, len(test)), replace=False)
@@ -233,16 +234,9 @@ def _planned(
 
 
 def _has(task: Task, n_conversions: int) -> bool:
-    (fit, _), known = _last(task)
+    fit, known = task.known_to(-1)
     there = len(np.unique(task.groups[fit][known == 1]))
     return n_conversions <= AT_MOST * there
-
-
-def _last(task: Task) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the last split and what was known of its fit."""
-    fit, test = task.splits[-1]
-    known = task.fit_converted
-    return (fit, test), task.converted[fit] if known is None else known[-1]
 
 
 def arena(only: Sequence[str]) -> list[Task]:

@@ -43,10 +43,18 @@ def bank_tasks() -> list[Task]:
     facts.columns = facts.columns.str.replace(".", "_")
     rows = _typed(facts).assign(points=_bank_points(facts))
     groups = np.arange(len(rows)).astype(str)
+    clock = np.arange(len(rows)) / BLOCK
     once = ((np.arange(_border(len(rows))), np.arange(_border(len(rows)), len(rows))),)
     return [
-        Task("bank, one fit", rows, converted, groups, once),
-        Task("bank, with cadence", rows, converted, groups, _blocks(len(rows))),
+        Task("bank, one fit", rows, converted, groups, once, clock=clock),
+        Task(
+            "bank, with cadence",
+            rows,
+            converted,
+            groups,
+            _blocks(len(rows)),
+            clock=clock,
+        ),
     ]
 
 

@@ -50,6 +50,9 @@ class Task:
     splits : tuple of (fit places, test places)
     truth : float array of shape (n,), default=None
         The true probability, where it is known.
+    clock : float array of shape (n,), default=None
+        When each row stands, counted in outcome windows; None: no split is later than
+        another.
     fit_converted : tuple of float arrays, default=None
         What was known of each split's fit places when it was fitted, where that
         differs from ``converted``.
@@ -62,6 +65,12 @@ class Task:
     splits: tuple[tuple[Places, Places], ...]
     truth: np.ndarray | None = None
     fit_converted: tuple[np.ndarray, ...] | None = None
+    clock: np.ndarray | None = None
+
+    def known_to(self, place: int) -> tuple[Places, np.ndarray]:
+        """Return the fit places of a split, and what was known of them."""
+        fit, known = self.splits[place][0], self.fit_converted
+        return fit, self.converted[fit] if known is None else known[place]
 
     @property
     def tested(self) -> Places:
@@ -70,11 +79,11 @@ class Task:
 
     def parts(self) -> Iterator[Part]:
         """Yield the splits, cut out."""
-        for place, (fit, test) in enumerate(self.splits):
-            known = self.fit_converted
+        for place, (_, test) in enumerate(self.splits):
+            fit, known = self.known_to(place)
             yield Part(
                 self.rows.iloc[fit].reset_index(drop=True),
-                self.converted[fit] if known is None else known[place],
+                known,
                 self.groups[fit],
                 self.rows.iloc[test].reset_index(drop=True),
                 test,
