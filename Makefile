@@ -11,7 +11,7 @@ AS_OF ?= 2026-01-01
 PORT ?= 5000
 CAPACITY ?= 8/week
 SIZES ?= 1M 10M
-FLAML_SECONDS ?= 60
+FLAML_SECONDS ?= 20
 FIRMS ?= 2000
 OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 

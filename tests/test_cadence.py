@@ -192,6 +192,43 @@ def test_where_the_base_rate_jumps_never_is_worse_and_the_sentence_says_so() -> 
     assert "never: worse beyond chance" in lines
 
 
+def test_the_level_follows_a_jump_half_of_the_way_and_the_sentences_say_so() -> None:
+    found = JUMPED.replay(base_rate, agreed())
+    followed, row = table_of(found)["every 30 days"], found.as_fitted
+    assert row["said"] < followed["said"] < row["happened"]
+    assert row["difference"][1] > 0
+    assert found.level > 0
+    text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
+    assert (
+        f"Left as they were fitted, the probabilities are worse here: they said "
+        f"{percent(row['said'])} where 31% converted" in text
+    )
+    says = percent(float(expit(logit(0.1) + found.level)))
+    assert f"ships says {says} where it was fitted to say 10%" in text
+    lines = " ".join(" ".join(cadence_lines({"cadence": found.as_dict()})).split())
+    assert f"lately: odds times {np.exp(found.level):.2f} (always as fitted:" in lines
+
+
+def test_what_came_of_held_out_leads_moves_no_level() -> None:
+    converted = JUMPED.rows.snapshots["converted"].to_numpy()
+    kept_out = is_held_out(JUMPED.rows.snapshots, agreed())
+    turned = JUMPED.rows.snapshots.assign(
+        converted=np.where(kept_out, 1 - converted, converted)
+    )
+    other = Past(dataclasses.replace(JUMPED.rows, snapshots=turned), JUMPED.outcomes)
+    found = other.replay(base_rate, agreed())
+    assert found.level == JUMPED.replay(base_rate, agreed()).level != 0
+
+
+def test_without_drift_the_level_stays() -> None:
+    found = STEADY.replay(Slope(STEADY.signal, newest=10_000), agreed())
+    assert found.level == 0
+    text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
+    assert "Now the model that ships stays as it was fitted." in text
+    lines = " ".join(cadence_lines({"cadence": found.as_dict()}))
+    assert "lately: as fitted (always" in " ".join(lines.split())
+
+
 def test_where_the_signal_turns_round_the_top_of_the_lists_suffers() -> None:
     found = TURNED.replay(Slope(TURNED.signal), agreed())
     rows = table_of(found)

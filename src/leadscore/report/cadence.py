@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from leadscore.bundle import Bundle
+from leadscore.level import raised
 from leadscore.report.document import Cell, Column, Lines, Section, Table
 from leadscore.report.words import (
     Bounds,
@@ -23,6 +26,7 @@ from leadscore.report.words import (
 
 __all__ = ["beyond_chance", "cadence_section", "standing"]
 
+_EXAMPLE = 0.1  # a probability to show a level by
 _COLUMNS = (
     Column("retrained"),
     Column("models", is_number=True),
@@ -79,6 +83,7 @@ def cadence_section(bundle: Bundle) -> tuple[Section, ...]:
             paragraphs=(
                 _how(found, bundle),
                 _as_agreed(agreed),
+                _levelled(found),
                 *(_compared(row, agreed) for row in others),
                 _read(agreed, others),
             ),
@@ -127,6 +132,28 @@ def _as_agreed(row: dict[str, Any]) -> str:
         f"Retrained {row['name']}, as agreed, {_counted(top, top)} of 100 places at "
         "the top were followed by a conversion. On average the probabilities "
         f"{_said(row)}, {explained}."
+    )
+
+
+def _levelled(found: dict[str, Any]) -> str:
+    """Return what following the level is, brought, and does to the shipped model."""
+    row, level = found["as_fitted"], found["level"]
+    sign = beyond_chance(row["difference"])
+    how = ("cannot be told apart", "are worse", "are better")[sign]
+    ships = "the model that ships stays as it was fitted"
+    if level != 0:
+        says = float(raised(np.array(_EXAMPLE), level))
+        ships = (
+            f"the model that ships says {percent(says)} where it was fitted to say "
+            f"{percent(_EXAMPLE)}, and all else alike"
+        )
+    return (
+        "Outcomes are known late, and the share of leads that convert moves. So on the "
+        "day that it is trained, a model is moved by half of how far leads had come "
+        "out above or below what had been said of them in advance, as far as that is "
+        "known by then and more than chance; the order of leads stays. Left as they "
+        f"were fitted, the probabilities {how} here: they {_said(row)} "
+        f"({_loss_interval(row)}). Now {ships}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,20 +37,35 @@ def cadence_lines(metrics: Mapping[str, Any]) -> list[str]:
         f"{_short(agreed['log_loss'][0])}, said {percent(agreed['said'])} where "
         f"{percent(agreed['happened'])} converted"
     )
-    others = [_beside(row) for row in found["table"] if not row["is_agreed"]]
+    others = [_level(found)]
+    others += [_beside(row) for row in found["table"] if not row["is_agreed"]]
     return [
         *wrapped(head),
         *(line for said in others for line in wrapped(said, indent="  ")),
     ]
 
 
-def _beside(row: Mapping[str, Any]) -> str:
-    loss, low, high = row["difference"]
+def _level(found: Mapping[str, Any]) -> str:
+    """Return how far the shipped model is moved by what came of leads lately."""
+    row, level = found["as_fitted"], found["level"]
+    moved = f"odds times {math.exp(level):.2f}" if level else "as fitted"
     return (
-        f"  {row['name']}: {_STANDING[standing(row)]} (log loss {loss:+.4f} "
-        f"[{low:+.4f} {high:+.4f}], of 100 at the top "
+        f"  level, by what came of leads lately: {moved} (always as fitted: log loss "
+        f"{_differing(row)}, said {percent(row['said'])})"
+    )
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    return (
+        f"  {row['name']}: {_STANDING[standing(row)]} (log loss {_differing(row)}, "
+        "of 100 at the top "
         f"{_signed(row['precision_difference'])}, said {percent(row['said'])})"
     )
+
+
+def _differing(row: Mapping[str, Any]) -> str:
+    loss, low, high = row["difference"]
+    return f"{loss:+.4f} [{low:+.4f} {high:+.4f}]"
 
 
 def _signed(bounds: tuple[float, float, float]) -> str:

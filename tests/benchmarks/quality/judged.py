@@ -124,6 +124,6 @@ def _gap(task: Task, said: Mapping[str, Said], name: str) -> str:
 
 def _mean(excess: np.ndarray) -> str:
     mean = f"{1e3 * excess.mean():.1f}"
-    if len(excess) < 2:
+    if len(excess) < 2 or np.isinf(excess).any():
         return mean
     return f"{mean} ± {1e3 * excess.std(ddof=1) / np.sqrt(len(excess)):.1f}"
