@@ -18,7 +18,7 @@ OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 .DEFAULT_GOAL := help
 .PHONY: help init look train score plan audit promote rollback ui test proofs test-spark check \
   format data bench-features bench-real bench-truth bench-stranger \
-  bench-promises bench-quality bench-immature bench-capacity bench-log lock clean
+  bench-promises bench-quality bench-immature bench-levels bench-capacity bench-log lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -97,6 +97,9 @@ bench-stranger: $(VENV)/installed ## from foreign files to a list: commands, sec
 
 bench-capacity: $(VENV)/installed ## planned beside what came, on simulated firms
 	$(BIN)/python -m tests.benchmarks.capacity
+
+bench-levels: $(VENV)/installed ## what following the level brings
+	$(BIN)/python -m tests.benchmarks.levels
 
 bench-log: $(VENV)/installed ## what logging a training costs
 	$(BIN)/python -m tests.benchmarks.logging_cost
