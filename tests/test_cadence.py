@@ -200,9 +200,10 @@ def test_the_level_follows_a_jump_half_of_the_way_and_the_sentences_say_so() -> 
     assert found.level > 0
     text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
     assert (
-        f"Left as they were fitted, the probabilities are worse here: they said "
-        f"{percent(row['said'])} where 31% converted" in text
+        f"the probabilities above would have said {percent(row['said'])} where 31% "
+        "converted (log loss" in text
     )
+    assert "): worse by more than chance. The model that ships says" in text
     says = percent(float(expit(logit(0.1) + found.level)))
     assert f"ships says {says} where it was fitted to say 10%" in text
     lines = " ".join(" ".join(cadence_lines({"cadence": found.as_dict()})).split())
@@ -224,7 +225,7 @@ def test_without_drift_the_level_stays() -> None:
     found = STEADY.replay(Slope(STEADY.signal, newest=10_000), agreed())
     assert found.level == 0
     text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
-    assert "Now the model that ships stays as it was fitted." in text
+    assert "The model that ships stays as it was fitted." in text
     lines = " ".join(cadence_lines({"cadence": found.as_dict()}))
     assert "lately: as fitted (always" in " ".join(lines.split())
 

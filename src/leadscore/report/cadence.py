@@ -139,21 +139,25 @@ def _levelled(found: dict[str, Any]) -> str:
     """Return what following the level is, brought, and does to the shipped model."""
     row, level = found["as_fitted"], found["level"]
     sign = beyond_chance(row["difference"])
-    how = ("cannot be told apart", "are worse", "are better")[sign]
-    ships = "the model that ships stays as it was fitted"
+    how = (
+        "no more of a difference than chance explains",
+        "worse by more than chance",
+        "better by more than chance",
+    )[sign]
+    ships = "stays as it was fitted"
     if level != 0:
         says = float(raised(np.array(_EXAMPLE), level))
         ships = (
-            f"the model that ships says {percent(says)} where it was fitted to say "
-            f"{percent(_EXAMPLE)}, and all else alike"
+            f"says {percent(says)} where it was fitted to say {percent(_EXAMPLE)}, and "
+            "moves all others likewise"
         )
     return (
         "Outcomes are known late, and the share of leads that convert moves. So on the "
         "day that it is trained, a model is moved by half of how far leads had come "
         "out above or below what had been said of them in advance, as far as that is "
-        "known by then and more than chance; the order of leads stays. Left as they "
-        f"were fitted, the probabilities {how} here: they {_said(row)} "
-        f"({_loss_interval(row)}). Now {ships}."
+        "known by then and more than chance; the order of leads stays. Without that, "
+        f"the probabilities above would have {_said(row)} ({_loss_interval(row)}): "
+        f"{how}. The model that ships {ships}."
     )
 
 
