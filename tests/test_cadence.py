@@ -118,6 +118,16 @@ def base_rate(places: np.ndarray, converted: np.ndarray) -> retrained.Predict:
     return lambda asked: np.full(len(asked), share)
 
 
+@dataclasses.dataclass(frozen=True)
+class Newest:
+    """The base rate of the newest rows."""
+
+    n: int
+
+    def __call__(self, places: np.ndarray, converted: np.ndarray) -> retrained.Predict:
+        return base_rate(places[-self.n :], converted[-self.n :])
+
+
 class Slope:
     """A one-column ridge logistic regression, by Newton's method."""
 
@@ -204,8 +214,8 @@ def test_the_level_follows_a_jump_half_of_the_way_and_the_sentences_say_so() -> 
         "converted (log loss" in text
     )
     assert "): worse by more than chance. The model that ships says" in text
-    says = percent(float(expit(logit(0.1) + found.level)))
-    assert f"ships says {says} where it was fitted to say 10%" in text
+    says = float(expit(logit(0.1) + found.level))
+    assert f"ships says {says:.1%} where it was fitted to say 10.0%" in text
     lines = " ".join(" ".join(cadence_lines({"cadence": found.as_dict()})).split())
     assert f"lately: odds times {np.exp(found.level):.2f} (always as fitted:" in lines
 
@@ -219,6 +229,15 @@ def test_what_came_of_held_out_leads_moves_no_level() -> None:
     other = Past(dataclasses.replace(JUMPED.rows, snapshots=turned), JUMPED.outcomes)
     found = other.replay(base_rate, agreed())
     assert found.level == JUMPED.replay(base_rate, agreed()).level != 0
+
+
+def test_where_following_was_worse_beyond_chance_the_model_ships_as_fitted() -> None:
+    # One that learns from the newest rows only has caught up by itself.
+    found = JUMPED.replay(Newest(160), agreed())
+    assert found.as_fitted["difference"][2] < 0
+    assert found.level == 0
+    text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
+    assert "better by more than chance. The model that ships stays as it" in text
 
 
 def test_without_drift_the_level_stays() -> None:

@@ -89,7 +89,7 @@ def test_few_conversions_move_nothing_and_none_at_all_little() -> None:
     assert next_level(said[:0], said[:0], np.arange(0)) == 0
 
 
-def test_the_rows_of_one_lead_count_as_one() -> None:
+def test_rows_that_repeat_their_leads_weigh_as_much_as_the_leads() -> None:
     said, came = leads(500, 0.8, np.random.default_rng(1))
     once = next_level(said, came, np.arange(500))
     often = next_level(*(np.repeat(x, 6) for x in (said, came, np.arange(500))))

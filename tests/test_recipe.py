@@ -668,6 +668,12 @@ def test_a_persona_fit_of_one_value_says_nothing(value: float) -> None:
     both = fit_prior(agreed, converted, np.arange(300))
     assert both.slopes == (*alone.slopes, 0.0)
     np.testing.assert_array_equal(both.log_odds(agreed), alone.log_odds(agreed[:, :1]))
+    # Nor later, where it has other values: the interval stays what it was.
+    agreed[:, 1] = np.linspace(0, 100, 300)
+    np.testing.assert_allclose(
+        both.deviation(agreed), alone.deviation(agreed[:, :1]), rtol=1e-9
+    )
+    assert not both.knows_fit
 
 
 @pytest.mark.parametrize("turned", [0, 1])

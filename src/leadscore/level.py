@@ -11,9 +11,10 @@ Out of fold it is right about them. How far it is off about the next ones can on
 seen where it had to speak in advance. What is seen there is taken as the sum of a part
 that stays and a part that passes, equally large beforehand: half of it is followed
 (`STAYS`). Of a shift that chance may have made, less: with the variance ``v`` that data
-and a normal prior (`SPREAD`) leave open, a shift ``s`` counts ``max(0, 1 - v / s^2)``,
-the factor of James and Stein (1961) for one number. The rows of one lead (account)
-count together as one.
+and a normal prior (`SPREAD`) leave open, a shift ``s`` counts ``max(0, 1 - v / s^2)``
+(a rule of our own, after James and Stein's for three numbers and more: where nothing
+moves, nothing is followed). All rows weigh alike, together as much as there are leads
+(accounts), since the rows of one repeat each other.
 """
 
 from __future__ import annotations

@@ -246,12 +246,14 @@ class LeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> np.ndarray:
         """Return the standard deviation of each row's log odds."""
         if self.recipe == "points":
-            return deviation([], self.prior_.deviation(agreed[:, :1]), 1.0)
-        unsure = self.agreed_.deviation(agreed)
+            unsure = self.prior_.deviation(agreed[:, :1])
+            return deviation([], unsure, 1.0, knows_fit=False)
+        unsure, knows_fit = self.agreed_.deviation(agreed), self.agreed_.knows_fit
         if not self.learners_ or len(taken) == 0:
-            return deviation([], unsure, 1.0)
+            return deviation([], unsure, 1.0, knows_fit=knows_fit)
         learners = [self.learners_[name].deviation(taken, prior) for name in LINEAR]
-        return deviation(learners, unsure, self._weights("blend").get(AGREED, 0.0))
+        share = self._weights("blend").get(AGREED, 0.0)
+        return deviation(learners, unsure, share, knows_fit=knows_fit)
 
     def _begin(
         self, rows: pd.DataFrame, converted: np.ndarray, groups: np.ndarray

@@ -9,9 +9,10 @@ each side of the blend, weighted by the side's share:
   variance of the ridge and the splines (`leadscore.recipe.posterior`). Trees have no
   coefficients; they are as sure as the rest.
 - the agreement: what is left open of its own slopes and intercept, and what it does not
-  tell. Leads of the same points and fit differ, in log odds, by about a standard
-  deviation of 0.7 (`OPEN`: a belief that is stated, not learned, since few conversions
-  teach nothing of it; chosen on simulated leads).
+  tell. Leads of the same points and persona fit differ, in log odds, by about a
+  standard deviation of 0.7, those of the same points by 0.9 (`OPEN`, `OPEN_POINTS`:
+  beliefs that are stated, not learned, since few conversions teach nothing of it;
+  chosen on simulated leads).
 
 What it is built to cover: the probability as a function of the features. The sigmoid is
 taken as it is. It does not cover what no feature shows, nor that tomorrow's leads
@@ -26,11 +27,15 @@ import numpy as np
 __all__ = ["WIDE", "deviation"]
 
 WIDE = 1.6448536269514722  # normal quantile: nine in ten lie within
-OPEN = 0.7
+OPEN, OPEN_POINTS = 0.7, 0.9
 
 
 def deviation(
-    learners: list[np.ndarray], agreed: np.ndarray, of_agreed: float
+    learners: list[np.ndarray],
+    agreed: np.ndarray,
+    of_agreed: float,
+    *,
+    knows_fit: bool,
 ) -> np.ndarray:
     """Return the standard deviation of the log odds of each row, shape (n,).
 
@@ -43,8 +48,11 @@ def deviation(
         The same of what the agreement says.
     of_agreed : float
         Share of what is agreed on in the blend, 0 to 1.
+    knows_fit : bool
+        Whether the persona fit is part of what is agreed on.
     """
-    variance = of_agreed * (agreed**2 + OPEN**2)
+    untold = OPEN if knows_fit else OPEN_POINTS
+    variance = of_agreed * (agreed**2 + untold**2)
     if learners:
         variance += (1 - of_agreed) * np.mean([sure**2 for sure in learners], axis=0)
     return np.sqrt(variance)

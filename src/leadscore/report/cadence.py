@@ -148,8 +148,8 @@ def _levelled(found: dict[str, Any]) -> str:
     if level != 0:
         says = float(raised(np.array(_EXAMPLE), level))
         ships = (
-            f"says {percent(says)} where it was fitted to say {percent(_EXAMPLE)}, and "
-            "moves all others likewise"
+            f"says {says:.1%} where it was fitted to say {_EXAMPLE:.1%}, and other "
+            "probabilities move likewise"
         )
     return (
         "Outcomes are known late, and the share of leads that convert moves. So on the "

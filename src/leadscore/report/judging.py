@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leadscore.bundle import Bundle
+from leadscore.recipe.blend import AGREED
 from leadscore.report.document import Cell, Column, Lines, Section, Table
 from leadscore.report.judged import Judged
 from leadscore.report.words import bounded, day, listed, percent
@@ -53,7 +54,8 @@ def _contest_words(judged: Judged, bundle: Bundle) -> tuple[str, ...]:
         f"and looked at what came later: {judged.n_tested:,} rows, each one lead on "
         "one list. A lead stands on many lists, so every interval (95%, in brackets) "
         "resamples whole leads or accounts, never rows. The blend ships, unless "
-        "another recipe had a lower log loss by more than chance; it is then fitted "
+        "another recipe had a lower log loss by more than chance on the leads that "
+        "prove no promise (the table shows all); the winner is then fitted "
         "again on newer data, so these figures are of the recipe, not of the very "
         "model.",
         "Points: the points, made a probability. Ridge and splines: weighted sums of "
@@ -82,8 +84,11 @@ def _mixed(bundle: Bundle) -> str:
     if model is None or model.name != "blend" or "blend" not in model.settings:
         return ""
     parts = sorted(model.settings["blend"].items(), key=lambda part: -part[1])
-    said = listed([f"{percent(share)} {name}" for name, share in parts])
+    said = listed([f"{percent(share)} {_SHOWN.get(k, k)}" for k, share in parts])
     return f" Here: {said}."
+
+
+_SHOWN = {AGREED: "what is agreed on"}
 
 
 def _contest_tables(bundle: Bundle, judged: Judged) -> tuple[Table, ...]:

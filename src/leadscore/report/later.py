@@ -131,8 +131,8 @@ def _read(agreeing: Agreeing) -> str:
         f"{_SEEN[agreeing.direction]}: {listed(off)}. A model learns from the past; "
         "where the share of leads that convert has changed since, or is known only "
         "late, its numbers follow late. The model in the contest was older than the "
-        "one that ships, which has learned from newer leads and, where retraining is "
-        "replayed below, follows the level of what came lately."
+        "one that ships, which has learned from newer leads; where retraining is "
+        "replayed below, you read how it is moved by what came of leads lately."
     )
 
 

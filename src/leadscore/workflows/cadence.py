@@ -51,7 +51,8 @@ class Cadence:
     as_fitted : dict
         The same of the agreed cadence with the level of each model left at 0.
     level : float
-        Of the model that ships, in log odds: `leadscore.level`.
+        Of the model that ships, in log odds: `leadscore.level`. 0 where following was
+        worse than leaving the models as fitted, beyond chance.
     since, until : str
         ISO instants: the first retraining, and the newest mature as_of.
     n_rows, n_fits : int
@@ -131,10 +132,11 @@ def replay_cadence(
     if replayed is None:
         return None
     table, as_fitted = _judge(replayed, later, agreement, taken)
+    has_paid = as_fitted["difference"][2] >= 0  # or cannot be told from what pays
     return Cadence(
         table,
         as_fitted,
-        replayed.level,
+        replayed.level if has_paid else 0.0,
         since.isoformat(),
         later.as_of.max().isoformat(),
         len(later.places),

@@ -196,7 +196,7 @@ def _settings(bundle: Bundle) -> dict[str, str]:
 
 
 def _label_figures(bundle: Bundle) -> dict[str, float]:
-    figures = {}
+    figures = {} if bundle.model is None else {"technical/level": bundle.model.level}
     for label, threshold in bundle.thresholds.items():
         if threshold.probability is not None and threshold.n_entries:
             share = threshold.n_converted / threshold.n_entries
