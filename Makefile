@@ -18,7 +18,8 @@ OUT ?= data/scores/$(notdir $(abspath $(DATA)))-$(AS_OF).csv
 .DEFAULT_GOAL := help
 .PHONY: help init look train score plan audit promote rollback ui test proofs test-spark check \
   format data bench-features bench-real bench-truth bench-stranger \
-  bench-promises bench-quality bench-immature bench-levels bench-capacity bench-log lock clean
+  bench-promises bench-quality bench-immature bench-levels bench-capacity bench-log \
+  lock clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -116,6 +116,7 @@ def test_business_comes_first_and_technical_figures_stand_apart(
     assert all(len(name) <= 12 for name in business)  # a column header shows no more
     technical = {"log_loss", "brier", "auc", "average_precision"}
     assert {f"technical/{name}" for name in technical} <= set(figures)
+    assert "technical/level" in figures
     assert len(figures) <= 25  # the contest is a table, not forty metrics
 
 

@@ -84,7 +84,7 @@ def _line(name: str, found: dict[str, Any]) -> dict[str, str]:
     value, low, high = (1e3 * x for x in found["as_fitted"]["difference"])
     return {
         "data": name,
-        "as fitted, less": ranged((value, low, high)) + "e-3",
+        "as fitted, less followed": ranged((value, low, high)) + "e-3",
         "said, as fitted": f"{found['as_fitted']['said']:.1%}",
         "said": f"{agreed['said']:.1%}",
         "happened": f"{agreed['happened']:.1%}",

@@ -52,7 +52,8 @@ class Contest:
         ``log_loss, brier, auc, average_precision, precision_interval`` (the precision
         at capacity), of ``precision_at_capacity`` (worst, expected, best over ties),
         ``lift_at_capacity`` and the Brier decomposition. The base rate ranks nobody:
-        null. ``difference``: of the log loss to that of the winner, in the same draws.
+        null. ``difference``: of the log loss to that of the winner, in the same draws;
+        ``deciding``: the same on the leads that may choose the winner.
     taken : float
         The share of each list that the capacity takes; a tenth where none is stated.
     n_lists : int
@@ -143,14 +144,14 @@ def judge_contest(
     taken, lists = _share_taken(as_of, agreement), _lists(as_of, sizes, agreement)
     losses = {name: metrics.log_loss(converted, p) for name, p in pooled.items()}
     decides = np.flatnonzero(~kept_out[tested])
-    winner = _winner(
-        {name: of[decides] for name, of in losses.items()},
-        metrics.group_draws(groups[tested][decides], n_draws=N_DRAWS, rng=rng),
-    )
+    deciding = {name: of[decides] for name, of in losses.items()}
+    choosing = metrics.group_draws(groups[tested][decides], n_draws=N_DRAWS, rng=rng)
+    winner = _winner(deciding, choosing)
     top = {name: _top(converted, p, lists, draws, taken) for name, p in pooled.items()}
     table = [
         _measure(name, converted, p, draws)
         | {"difference": _difference(losses[name], losses[winner], draws)}
+        | {"deciding": _difference(deciding[name], deciding[winner], choosing)}
         | _at_top(name, converted, p, lists, top[name], taken)
         for name, p in pooled.items()
     ]
