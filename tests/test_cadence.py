@@ -233,7 +233,7 @@ def test_what_came_of_held_out_leads_moves_no_level() -> None:
 
 def test_where_following_was_worse_beyond_chance_the_model_ships_as_fitted() -> None:
     # One that learns from the newest rows only has caught up by itself.
-    found = JUMPED.replay(Newest(160), agreed())
+    found = JUMPED.replay(Newest(120), agreed())
     assert found.as_fitted["difference"][2] < 0
     assert found.level == 0
     text = " ".join(cadence_section(bundle_of(found, agreed()))[0].paragraphs)
